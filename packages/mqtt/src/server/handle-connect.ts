@@ -1,0 +1,142 @@
+import { messageOf } from '@greensward/kit';
+import { isTopicName } from '../topic/topic.ts';
+import type { ConnectPacket } from './codec/decode.ts';
+import { encodeConnack } from './codec/encode.ts';
+import type { Connection } from './connection.ts';
+import type { AuthenticateResult, ClientView, ConnectRequest, MqttLimits, RefusalReason } from './options.ts';
+import { REASON, Violation } from './reasons.ts';
+
+const REFUSALS: Readonly<Record<RefusalReason, number>> = {
+  'not-authorized': REASON.notAuthorized,
+  'bad-credentials': REASON.badCredentials,
+  unavailable: REASON.serverUnavailable,
+};
+
+/** The smallest Maximum Packet Size of a client that our answers fit in. */
+const MIN_PACKET_BYTES = 128;
+
+/** Takes the CONNECT of a connection: refuses it, or has it authenticated and opens the session. */
+export function handleConnect<P>(connection: Connection<P>, packet: ConnectPacket): void {
+  const { options } = connection.broker;
+  connection.version = packet.version;
+  const problem = problemWith(packet, connection.broker.limits);
+  if (problem) {
+    connection.refuse(problem.reason, problem.message, { clientId: packet.clientId.slice(0, 256) });
+    return;
+  }
+  const assigned = packet.clientId === '' ? `auto-${options.ids.uuid()}` : undefined;
+  const request: ConnectRequest = {
+    clientId: assigned ?? packet.clientId,
+    protocolVersion: packet.version,
+    username: packet.username,
+    password: packet.password,
+    peerCertificate: connection.peer.certificate,
+    remoteAddress: connection.peer.address,
+  };
+  connection.authenticating();
+  authenticate(connection, request).then(
+    (result) => {
+      if (connection.closed) return;
+      if (result.allow) {
+        accept(connection, packet, request, result.principal, assigned);
+        connection.proceed();
+      } else connection.refuse(REFUSALS[result.reason], result.reason, { clientId: request.clientId });
+    },
+    (error) => {
+      if (connection.closed) return;
+      connection.broker.log.error('authenticate failed', { clientId: request.clientId, error: messageOf(error) });
+      connection.refuse(REASON.serverUnavailable, 'unavailable', { clientId: request.clientId });
+    },
+  );
+}
+
+function problemWith(packet: ConnectPacket, limits: MqttLimits): Violation | undefined {
+  const { clientId, properties, version, will } = packet;
+  // [MQTT-4.12.0-1] No method is supported.
+  if (properties.authenticationMethod !== undefined) {
+    return new Violation(REASON.badAuthenticationMethod, 'enhanced authentication is not supported');
+  }
+  if (Buffer.byteLength(clientId) > limits.clientIdBytes) {
+    return new Violation(REASON.clientIdNotValid, 'the client id is too long');
+  }
+  // 3.1.1 [MQTT-3.1.3-8]: a session that is kept needs a name. MQTT 5 is told its name in the CONNACK.
+  if (clientId === '' && version === 4 && !packet.clean) {
+    return new Violation(REASON.clientIdNotValid, 'an empty client id needs a clean session');
+  }
+  // [MQTT-3.1.2-24] Not even our CONNACK would fit.
+  if ((properties.maximumPacketSize ?? MIN_PACKET_BYTES) < MIN_PACKET_BYTES) {
+    return new Violation(REASON.packetTooLarge, 'the Maximum Packet Size is too small to be served');
+  }
+  if (will?.qos === 2) return new Violation(REASON.qosNotSupported, 'a will of QoS 2'); // [MQTT-3.2.2-12]
+  if (will && !isTopicName(will.topic)) return new Violation(REASON.topicNameInvalid, 'the will has no valid topic');
+  return undefined;
+}
+
+async function authenticate<P>(connection: Connection<P>, request: ConnectRequest): Promise<AuthenticateResult<P>> {
+  return connection.broker.options.authenticate(request);
+}
+
+function accept<P>(
+  connection: Connection<P>,
+  packet: ConnectPacket,
+  request: ConnectRequest,
+  principal: P,
+  assigned: string | undefined,
+): void {
+  const { broker, peer } = connection;
+  const { limits } = broker;
+  const { properties, version, will } = packet;
+  const view: ClientView<P> = {
+    clientId: request.clientId,
+    principal,
+    protocolVersion: version,
+    remoteAddress: peer.address,
+  };
+  if (will && !broker.allows('authorizePublish', view, will.topic)) {
+    connection.refuse(REASON.notAuthorized, 'the will is not authorized', {
+      clientId: request.clientId,
+      topic: will.topic,
+    });
+    return;
+  }
+  const opening = broker.openSession(view, packet.clean);
+  if (!opening) {
+    connection.refuse(REASON.quotaExceeded, 'too many sessions', { clientId: request.clientId });
+    return;
+  }
+  const { session, present } = opening;
+  const askedExpiry = version === 5 ? (properties.sessionExpiryInterval ?? 0) : packet.clean ? 0 : 0xffffffff;
+  session.expirySeconds = Math.min(askedExpiry, limits.sessionExpirySeconds);
+  const keepAliveSeconds = keepAliveOf(packet, limits.keepAliveSeconds);
+  // [MQTT-3.2.2-2] [MQTT-3.2.2-3] Session Present says whether the server has the session, truthfully.
+  const connack = encodeConnack(version, REASON.success, present, {
+    ...(session.expirySeconds !== askedExpiry && { sessionExpiryInterval: session.expirySeconds }),
+    receiveMaximum: limits.receiveMaximum,
+    maximumQoS: 1, // [MQTT-3.2.2-9]
+    retainAvailable: true,
+    maximumPacketSize: limits.maximumPacketBytes,
+    ...(assigned !== undefined && { assignedClientIdentifier: assigned }), // [MQTT-3.1.3-7]
+    topicAliasMaximum: limits.topicAliases,
+    wildcardSubscriptionAvailable: true,
+    subscriptionIdentifiersAvailable: true,
+    sharedSubscriptionAvailable: false,
+    ...(keepAliveSeconds !== packet.keepAliveSeconds && { serverKeepAlive: keepAliveSeconds }), // [MQTT-3.1.2-21]
+  });
+  const maximumPacketBytes = properties.maximumPacketSize ?? 0xffffffff;
+  const opened = {
+    session,
+    view,
+    will,
+    keepAliveSeconds,
+    window: Math.min(properties.receiveMaximum ?? 0xffff, limits.inflight),
+    maximumPacketBytes,
+  };
+  connection.open(opened, connack);
+  broker.tell('onConnected', () => broker.options.onConnected?.(view, present));
+}
+
+/** Our bound is binding for MQTT 5, which is told of it; a 3.1.1 client keeps what it asked for, for it cannot be told. */
+function keepAliveOf(packet: ConnectPacket, maximum: number): number {
+  if (packet.version === 4) return packet.keepAliveSeconds;
+  return packet.keepAliveSeconds === 0 ? maximum : Math.min(packet.keepAliveSeconds, maximum);
+}

@@ -1,0 +1,98 @@
+import type { Socket } from 'node:net';
+import { createServer } from 'node:tls';
+import { Fault, type Log, messageOf } from '@greensward/kit';
+import type { Peer } from './connection.ts';
+
+/** PEM. `ca` is what client certificates are checked against. */
+interface Certificates {
+  readonly key: string | Buffer;
+  /** Leaf first, then intermediates. */
+  readonly cert: string | Buffer;
+  readonly ca: string | Buffer | readonly (string | Buffer)[];
+}
+
+interface TlsOptions extends Certificates {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly log: Log;
+  /** From the start of a connection to the end of its TLS handshake. Default 10,000. */
+  readonly handshakeTimeoutMs?: number;
+}
+
+export interface TlsListener {
+  readonly port: number;
+  /** Serves new connections with these; open ones stay. Throws what OpenSSL says of bad ones, and then keeps the old. */
+  setCertificates(certificates: Certificates): void;
+  /** Stops listening and drops connections in their handshake. The served ones are the server's to close. */
+  close(): Promise<void>;
+}
+
+/**
+ * Listens with TLS (1.2 or later) for clients with a certificate and hands their connections to `server`. No ALPN: a client
+ * that offers `x-amzn-mqtt-ca`, as the AWS clients do at any port, is served; a list without its name would be fatal.
+ * Rejects with a `Fault` ListenFailed (context: host, port, code) when the port cannot be had.
+ */
+export function listenTls(
+  server: { handle(stream: Socket, peer: Peer): void },
+  options: TlsOptions,
+): Promise<TlsListener> {
+  const { log, host, port } = options;
+  const listener = createServer({
+    ...contextOf(options),
+    requestCert: true,
+    rejectUnauthorized: true,
+    handshakeTimeout: options.handshakeTimeoutMs ?? 10_000,
+    // Without it an answer waits for the delayed acknowledgement of the one before: 44 ms a request.
+    noDelay: true,
+  });
+  // Connections that are not served yet, by their two ends: the TLS socket does not say which plain one it stands on.
+  const handshaking = new Map<string, Socket>();
+  listener.on('connection', (socket: Socket) => {
+    const ends = endsOf(socket);
+    handshaking.set(ends, socket);
+    socket.once('close', () => handshaking.delete(ends));
+  });
+  listener.on('tlsClientError', (error, socket) => {
+    log.info('TLS handshake refused', { remoteAddress: socket.remoteAddress, error: messageOf(error) });
+    socket.destroy();
+  });
+  listener.on('secureConnection', (socket) => {
+    handshaking.delete(endsOf(socket));
+    const certificate = socket.getPeerX509Certificate()?.raw;
+    server.handle(socket, { address: socket.remoteAddress ?? '', ...(certificate && { certificate }) });
+  });
+  return new Promise((resolve, reject) => {
+    listener.on('error', (error: NodeJS.ErrnoException) => {
+      // After the start it is an accept that failed, for want of file descriptors: nothing to do but say so.
+      if (listener.listening) log.error('TLS listener failed', { error: messageOf(error) });
+      const context = { host, port, code: error.code };
+      reject(new Fault('ListenFailed', `cannot listen on ${host}:${port}`, { cause: error, context }));
+    });
+    listener.listen(port, host, () => {
+      const address = listener.address();
+      resolve({
+        port: typeof address === 'object' && address ? address.port : port,
+        setCertificates: (certificates) => listener.setSecureContext(contextOf(certificates)),
+        close: () => {
+          for (const socket of handshaking.values()) socket.destroy();
+          listener.close();
+          return Promise.resolve();
+        },
+      });
+    });
+  });
+}
+
+function contextOf({ key, cert, ca }: Certificates) {
+  return {
+    key,
+    cert,
+    ca: typeof ca === 'string' || Buffer.isBuffer(ca) ? ca : [...ca],
+    minVersion: 'TLSv1.2' as const,
+  };
+}
+
+function endsOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress}`;
+}
