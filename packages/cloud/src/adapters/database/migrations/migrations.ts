@@ -1,0 +1,17 @@
+import { initial } from './0001-initial.ts';
+
+/** One step of the schema. Steps are only ever appended: a released one never changes. */
+export interface Migration {
+  readonly number: number;
+  readonly name: string;
+  statements(types: ColumnTypes): readonly string[];
+}
+
+/** How a database spells the column types that differ. */
+export interface ColumnTypes {
+  /** Text that compares and sorts by its UTF-8 bytes. */
+  readonly text: string;
+}
+
+/** Every step, in order, numbered from 1 without a gap. */
+export const migrations: readonly Migration[] = [initial];

@@ -1,0 +1,181 @@
+import type { Kysely, Transaction } from 'kysely';
+import type { ComponentState } from '../../domain/components/component.ts';
+import type { DeploymentStatus } from '../../domain/deployment/deployment.ts';
+import type { ExecutionStatus, JobStatus } from '../../domain/jobs/job.ts';
+import type { CertificateStatus } from '../../domain/registry/registry.ts';
+
+// One schema for SQLite and PostgreSQL. Text compares and sorts by its UTF-8 bytes; times are integer epoch ms;
+// a boolean is 0 or 1; what no query looks into is JSON text.
+
+export type Flag = 0 | 1;
+
+export interface ThingRow {
+  name: string;
+  id: string;
+  attributes: string;
+  type_name: string | null;
+  version: number;
+  created_at: number;
+}
+
+export interface GroupRow {
+  name: string;
+  id: string;
+  description: string | null;
+  attributes: string;
+  parent: string | null;
+  version: number;
+  created_at: number;
+}
+
+export interface ComponentRow {
+  name: string;
+  version: string;
+  recipe: string;
+  recipe_format: 'JSON' | 'YAML';
+  publisher: string | null;
+  description: string | null;
+  platforms: string;
+  artifacts: string;
+  state: ComponentState;
+  message: string;
+  errors: string;
+  created_at: number;
+}
+
+export interface DeploymentRow {
+  id: string;
+  target_kind: 'thing' | 'thinggroup';
+  target_name: string;
+  target_arn: string;
+  parent_target_arn: string | null;
+  revision: number;
+  request: string;
+  document: string;
+  job_id: string;
+  status: DeploymentStatus;
+  status_reason: string | null;
+  latest: Flag;
+  created_at: number;
+}
+
+export interface JobRow {
+  id: string;
+  deployment_id: string;
+  carrier: 'job' | 'shadow';
+  target_kind: 'thing' | 'thinggroup';
+  target_name: string;
+  target_arn: string;
+  document: string;
+  configuration: string | null;
+  status: JobStatus;
+  reason_code: string | null;
+  comment: string | null;
+  force_canceled: Flag;
+  created_at: number;
+  updated_at: number;
+  completed_at: number | null;
+  rate_state: string | null;
+}
+
+export interface ExecutionRow {
+  job_id: string;
+  thing: string;
+  number: number;
+  /** Copied from the job, which never changes it. */
+  carrier: 'job' | 'shadow';
+  /** 1 for the highest number of its job and thing. */
+  newest: Flag;
+  status: ExecutionStatus;
+  version: number;
+  status_details: string;
+  queued_at: number;
+  started_at: number | null;
+  updated_at: number;
+  times_out_at: number | null;
+  force_canceled: Flag;
+}
+
+export interface DeviceRow {
+  thing: string;
+  core_version: string;
+  platform: string;
+  architecture: string;
+  runtime: string | null;
+  status: 'HEALTHY' | 'UNHEALTHY';
+  status_updated_at: number;
+  sequence: number;
+}
+
+export interface InstalledRow {
+  thing: string;
+  name: string;
+  version: string;
+  state: string;
+  status_codes: string;
+  status_reason: string | null;
+  is_root: Flag;
+  sources: string;
+  installation_source: string | null;
+  changed_at: number;
+  reported_at: number;
+}
+
+export interface ObjectRow {
+  bucket: string;
+  key: string;
+  sha256: string;
+  size: number;
+  etag: string;
+  content_type: string | null;
+  modified_at: number;
+}
+
+export interface Schema {
+  thing: ThingRow;
+  /** Attributes of things, one a row, to be found by name and value. */
+  thing_attribute: { thing: string; name: string; value: string };
+  thing_group: GroupRow;
+  /** Every group with every group above it and itself (depth 0): a group's parent never changes. */
+  group_path: { ancestor: string; descendant: string; depth: number };
+  membership: { group_name: string; thing: string; joined_at: number };
+  certificate: { id: string; pem: string; status: CertificateStatus; created_at: number; updated_at: number };
+  thing_principal: { thing: string; certificate_id: string };
+  policy: { name: string; document: string; created_at: number };
+  policy_target: { policy: string; target: string };
+  component_version: ComponentRow;
+  component_content: { name: string; version: string; sha256: string };
+  deployment: DeploymentRow;
+  /** What outlives the deployments of a target: its counters, and the parent it was last used with. */
+  deployment_target: {
+    target_arn: string;
+    revision: number;
+    created_at: number;
+    parent_target_arn: string | null;
+  };
+  job: JobRow;
+  /** Newest executions by status. The count of a status is the sum over the shards. */
+  job_counts: { job_id: string; shard: number; status: ExecutionStatus; total: number };
+  /** Members of the target of a job in progress that are still to get an execution. */
+  job_waiting: { job_id: string; thing: string; joined_at: number };
+  /** Things on which a deployment of the target has succeeded. */
+  target_success: { target_arn: string; thing: string };
+  execution: ExecutionRow;
+  shadow: { thing: string; name: string; document: string | null; version: number; updated_at: number };
+  core_device: DeviceRow;
+  installed_component: InstalledRow;
+  tag: { arn: string; key: string; value: string };
+  idempotent_answer: {
+    operation: string;
+    token: string;
+    request_hash: string;
+    response: string;
+    expires_at: number;
+  };
+  bucket: { name: string; created_at: number };
+  object: ObjectRow;
+  access_key: { id: string; secret: string; created_at: number };
+}
+
+/** What a store runs its queries through: a transaction, or the reading connection. */
+export type Queries = Kysely<Schema> | Transaction<Schema>;

@@ -1,0 +1,152 @@
+import type { Deployment } from '../../../domain/deployment/deployment.ts';
+import type { DeploymentStore } from '../../../ports/storage.ts';
+import { flag, fromJson, parseTimeKey, present, timeKey, toPage } from '../rows.ts';
+import type { DeploymentRow, Queries } from '../schema.ts';
+
+const toDeployment = (row: DeploymentRow): Deployment => ({
+  id: row.id,
+  target: { kind: row.target_kind, name: row.target_name },
+  targetArn: row.target_arn,
+  revision: row.revision,
+  request: fromJson(row.request),
+  document: row.document,
+  jobId: row.job_id,
+  status: row.status,
+  ...present({ statusReason: row.status_reason }),
+  latest: row.latest === 1,
+  createdAt: row.created_at,
+});
+
+export function deploymentStore(db: Queries): DeploymentStore {
+  return {
+    async get(id) {
+      const row = await db.selectFrom('deployment').selectAll().where('id', '=', id).executeTakeFirst();
+      return row && toDeployment(row);
+    },
+
+    async getByJob(jobId) {
+      const row = await db.selectFrom('deployment').selectAll().where('job_id', '=', jobId).executeTakeFirst();
+      return row && toDeployment(row);
+    },
+
+    async latest(targetArn) {
+      const row = await db
+        .selectFrom('deployment')
+        .selectAll()
+        .where('target_arn', '=', targetArn)
+        .orderBy('revision', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return row && toDeployment(row);
+    },
+
+    async list(page, { targetArn, parentTargetArn, latestOnly }) {
+      let query = db
+        .selectFrom('deployment')
+        .selectAll('deployment')
+        .orderBy('deployment.created_at', 'desc')
+        .orderBy('deployment.id', 'desc')
+        .limit(page.limit + 1);
+      if (targetArn !== undefined) query = query.where('deployment.target_arn', '=', targetArn);
+      if (parentTargetArn !== undefined) query = query.where('deployment.parent_target_arn', '=', parentTargetArn);
+      if (latestOnly) {
+        query = query.where((eb) =>
+          eb.not(
+            eb.exists(
+              eb
+                .selectFrom('deployment as newer')
+                .select('newer.id')
+                .whereRef('newer.target_arn', '=', 'deployment.target_arn')
+                .whereRef('newer.revision', '>', 'deployment.revision'),
+            ),
+          ),
+        );
+      }
+      if (page.after !== undefined) {
+        const { at, id } = parseTimeKey(page.after, 'ValidationException');
+        query = query.where((eb) => eb(eb.refTuple('deployment.created_at', 'deployment.id'), '<', eb.tuple(at, id)));
+      }
+      return toPage(await query.execute(), page, toDeployment, (row) => timeKey(row.created_at, row.id));
+    },
+
+    async activeChildren(parentTargetArn) {
+      const rows = await db
+        .selectFrom('deployment')
+        .selectAll()
+        .where('parent_target_arn', '=', parentTargetArn)
+        .where('status', '=', 'ACTIVE')
+        .orderBy('created_at')
+        .orderBy('id')
+        .execute();
+      return rows.map(toDeployment);
+    },
+
+    async parentOf(targetArn) {
+      const row = await db
+        .selectFrom('deployment_target')
+        .select('parent_target_arn')
+        .where('target_arn', '=', targetArn)
+        .executeTakeFirst();
+      return row?.parent_target_arn ?? undefined;
+    },
+
+    async nextRevision(targetArn, now) {
+      const last = await db
+        .selectFrom('deployment_target')
+        .select(['revision', 'created_at'])
+        .where('target_arn', '=', targetArn)
+        .executeTakeFirst();
+      const next = { revision: (last?.revision ?? 0) + 1, created_at: Math.max(now, (last?.created_at ?? 0) + 1) };
+      await db
+        .insertInto('deployment_target')
+        .values({ target_arn: targetArn, ...next, parent_target_arn: null })
+        .onConflict((conflict) => conflict.column('target_arn').doUpdateSet(next))
+        .execute();
+      return { revision: next.revision, createdAt: next.created_at };
+    },
+
+    async insert(deployment) {
+      const parent = deployment.request.parentTargetArn;
+      await db
+        .insertInto('deployment')
+        .values({
+          id: deployment.id,
+          target_kind: deployment.target.kind,
+          target_name: deployment.target.name,
+          target_arn: deployment.targetArn,
+          parent_target_arn: parent ?? null,
+          revision: deployment.revision,
+          request: JSON.stringify(deployment.request),
+          document: deployment.document,
+          job_id: deployment.jobId,
+          status: deployment.status,
+          status_reason: deployment.statusReason ?? null,
+          latest: flag(deployment.latest),
+          created_at: deployment.createdAt,
+        })
+        .execute();
+      if (parent === undefined) return;
+      await db
+        .updateTable('deployment_target')
+        .set({ parent_target_arn: parent })
+        .where('target_arn', '=', deployment.targetArn)
+        .execute();
+    },
+
+    async update(deployment) {
+      await db
+        .updateTable('deployment')
+        .set({
+          status: deployment.status,
+          status_reason: deployment.statusReason ?? null,
+          latest: flag(deployment.latest),
+        })
+        .where('id', '=', deployment.id)
+        .execute();
+    },
+
+    async delete(id) {
+      await db.deleteFrom('deployment').where('id', '=', id).execute();
+    },
+  };
+}

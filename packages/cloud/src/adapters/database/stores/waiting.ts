@@ -1,0 +1,157 @@
+import { type SqlBool, sql } from 'kysely';
+import type { Job } from '../../../domain/jobs/job.ts';
+import { pairLookups } from '../rows.ts';
+import type { Queries } from '../schema.ts';
+
+// `job_waiting` holds the members of a job's target that are still to get an execution, kept as things join and leave, so
+// that a tick of the rollout reads what is to do and never the whole fleet. A row appears when the job is made and when
+// a thing comes into the target (again: a thing that comes back gets the job anew, reference "Continuous job and
+// membership"), and when its execution ends as REMOVED while it is a member; it goes when the thing gets an execution, leaves the target or is deleted, and when the job ends.
+
+const live = ['QUEUED', 'IN_PROGRESS'] as const;
+
+export interface Pair {
+  readonly jobId: string;
+  readonly thing: string;
+}
+
+/** The job and thing of the row are one of the pairs. */
+export function isOneOf(table: 'execution' | 'job_waiting', pairs: readonly Pair[]) {
+  const values = pairs.map((pair) => sql`(${pair.jobId}, ${pair.thing})`);
+  return sql<SqlBool>`(${sql.ref(`${table}.job_id`)}, ${sql.ref(`${table}.thing`)}) in (values ${sql.join(values)})`;
+}
+
+/** The present members of a new job's target wait for their first execution. */
+export async function openWaiting(db: Queries, job: Job): Promise<void> {
+  if (job.status !== 'IN_PROGRESS') return;
+  if (job.target.kind === 'thing') {
+    await db
+      .insertInto('job_waiting')
+      .columns(['job_id', 'thing', 'joined_at'])
+      .expression(
+        db
+          .selectFrom('thing')
+          .select((eb) => [eb.val(job.id).as('job_id'), 'name', 'created_at'])
+          .where('name', '=', job.target.name),
+      )
+      .execute();
+    return;
+  }
+  await db
+    .insertInto('job_waiting')
+    .columns(['job_id', 'thing', 'joined_at'])
+    .expression(
+      db
+        .selectFrom('membership')
+        .innerJoin('group_path', 'group_path.descendant', 'membership.group_name')
+        .where('group_path.ancestor', '=', job.target.name)
+        .select((eb) => [
+          eb.val(job.id).as('job_id'),
+          'membership.thing',
+          eb.fn.min<number>('membership.joined_at').as('joined_at'),
+        ])
+        .groupBy('membership.thing'),
+    )
+    .execute();
+}
+
+/** Jobs in progress whose target is the group or one above it. */
+async function jobsAbove(db: Queries, group: string) {
+  return await db
+    .selectFrom('group_path')
+    .innerJoin('job', 'job.target_name', 'group_path.ancestor')
+    .where('group_path.descendant', '=', group)
+    .where('job.target_kind', '=', 'thinggroup')
+    .where('job.status', '=', 'IN_PROGRESS')
+    .select(['job.id', 'job.target_name'])
+    .execute();
+}
+
+/** Before the membership is written: the jobs to whose target the thing is new. */
+export async function joinJobs(db: Queries, group: string, thing: string, at: number): Promise<void> {
+  for (const job of await jobsAbove(db, group)) {
+    const member = await db
+      .selectFrom('membership')
+      .innerJoin('group_path', 'group_path.descendant', 'membership.group_name')
+      .where('membership.thing', '=', thing)
+      .where('group_path.ancestor', '=', job.target_name)
+      .select('membership.thing')
+      .executeTakeFirst();
+    if (member) continue;
+    // Left while it ran and back before it ended: that run still counts.
+    const running = await db
+      .selectFrom('execution')
+      .where('job_id', '=', job.id)
+      .where('thing', '=', thing)
+      .where('status', 'in', live)
+      .select('thing')
+      .executeTakeFirst();
+    if (running) continue;
+    await db
+      .insertInto('job_waiting')
+      .values({ job_id: job.id, thing, joined_at: at })
+      .onConflict((conflict) => conflict.columns(['job_id', 'thing']).doUpdateSet({ joined_at: at }))
+      .execute();
+  }
+}
+
+/** Before the membership (without `thing`: every membership of the group) is deleted. */
+export async function leaveJobs(db: Queries, group: string, thing?: string): Promise<void> {
+  for (const job of await jobsAbove(db, group)) {
+    let query = db
+      .deleteFrom('job_waiting')
+      .where('job_id', '=', job.id)
+      .where('thing', 'in', (eb) => {
+        const members = eb.selectFrom('membership').select('thing').where('group_name', '=', group);
+        return thing === undefined ? members : members.where('thing', '=', thing);
+      })
+      .where((eb) =>
+        eb.not(
+          eb.exists(
+            eb
+              .selectFrom('membership as other')
+              .innerJoin('group_path', 'group_path.descendant', 'other.group_name')
+              .whereRef('other.thing', '=', 'job_waiting.thing')
+              .where('other.group_name', '!=', group)
+              .where('group_path.ancestor', '=', job.target_name)
+              .select('other.thing'),
+          ),
+        ),
+      );
+    if (thing !== undefined) query = query.where('thing', '=', thing);
+    await query.execute();
+  }
+}
+
+/** Executions that have ended as REMOVED count no more: their things wait again as far as they are members. */
+export async function waitAgain(db: Queries, removed: readonly Pair[]): Promise<void> {
+  for (const chunk of pairLookups(removed)) {
+    await db
+      .insertInto('job_waiting')
+      .columns(['job_id', 'thing', 'joined_at'])
+      .expression(
+        db
+          .selectFrom('execution')
+          .innerJoin('job', 'job.id', 'execution.job_id')
+          .innerJoin('group_path', 'group_path.ancestor', 'job.target_name')
+          .innerJoin('membership', (join) =>
+            join
+              .onRef('membership.group_name', '=', 'group_path.descendant')
+              .onRef('membership.thing', '=', 'execution.thing'),
+          )
+          .where(isOneOf('execution', chunk))
+          .where('execution.newest', '=', 1)
+          .where('execution.status', '=', 'REMOVED')
+          .where('job.status', '=', 'IN_PROGRESS')
+          .where('job.target_kind', '=', 'thinggroup')
+          .select((eb) => [
+            'execution.job_id',
+            'execution.thing',
+            eb.fn.min<number>('membership.joined_at').as('joined_at'),
+          ])
+          .groupBy(['execution.job_id', 'execution.thing']),
+      )
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
+}

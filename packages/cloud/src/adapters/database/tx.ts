@@ -1,0 +1,33 @@
+import type { Tx } from '../../ports/storage.ts';
+import type { Queries } from './schema.ts';
+import { certificateStore, policyStore } from './stores/certificates.ts';
+import { componentStore } from './stores/components.ts';
+import { deploymentStore } from './stores/deployments.ts';
+import { deviceStore } from './stores/devices.ts';
+import { executionStore } from './stores/executions.ts';
+import { groupStore } from './stores/groups.ts';
+import { jobStore } from './stores/jobs.ts';
+import { objectIndex } from './stores/objects.ts';
+import { accessKeyStore, idempotencyStore, tagStore } from './stores/requests.ts';
+import { shadowStore } from './stores/shadows.ts';
+import { thingStore } from './stores/things.ts';
+
+/** Every store on one transaction. `shards`: rows a count of executions is spread over. */
+export function createTx(db: Queries, shards: number): Tx {
+  return {
+    things: thingStore(db),
+    groups: groupStore(db),
+    certificates: certificateStore(db),
+    policies: policyStore(db),
+    components: componentStore(db),
+    deployments: deploymentStore(db),
+    jobs: jobStore(db),
+    executions: executionStore(db, shards),
+    shadows: shadowStore(db),
+    devices: deviceStore(db),
+    tags: tagStore(db),
+    idempotency: idempotencyStore(db),
+    objects: objectIndex(db),
+    accessKeys: accessKeyStore(db),
+  };
+}

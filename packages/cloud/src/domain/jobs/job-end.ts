@@ -1,0 +1,26 @@
+import type { Job } from './job.ts';
+
+/** The job after a cancel or an abort. */
+export function canceledJob(
+  job: Job,
+  reason: { readonly reasonCode?: string; readonly comment?: string },
+  force: boolean,
+  now: number,
+): Job {
+  const { rateState: _, ...rest } = job;
+  return {
+    ...rest,
+    status: 'CANCELED',
+    ...(reason.reasonCode === undefined ? {} : { reasonCode: reason.reasonCode }),
+    ...(reason.comment === undefined ? {} : { comment: reason.comment }),
+    forceCanceled: force,
+    updatedAt: now,
+    completedAt: now,
+  };
+}
+
+/** The thing deployment's rollout after its one device reported an end. */
+export function completedJob(job: Job, now: number): Job {
+  const { rateState: _, ...rest } = job;
+  return { ...rest, status: 'COMPLETED', updatedAt: now, completedAt: now };
+}

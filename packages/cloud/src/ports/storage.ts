@@ -1,0 +1,266 @@
+import type { ComponentVersion } from '../domain/components/component.ts';
+import type { Deployment } from '../domain/deployment/deployment.ts';
+import type { CoreDevice, InstalledComponent } from '../domain/devices/core-device.ts';
+import type { Execution, ExecutionCounts, ExecutionStatus, Job, JobStatus } from '../domain/jobs/job.ts';
+import type { Certificate, Policy, Thing, ThingGroup } from '../domain/registry/registry.ts';
+import type { ShadowRecord } from '../domain/shadow/shadow-record.ts';
+
+/**
+ * What the cloud remembers. A use case takes one `Tx`, reads, decides and writes through it, and awaits nothing else
+ * inside (a second transaction inside the first would wait for itself). `write` commits durably before it resolves; when
+ * the work throws, nothing is kept. Writers are serialised; readers see committed data only.
+ */
+export interface Storage {
+  write<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  read<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** A page of a list that is ordered by a key. `after` is the `next` of the page before. */
+export interface PageRequest {
+  readonly limit: number;
+  readonly after?: string;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** The key to continue after; absent on the last page. */
+  readonly next?: string;
+}
+
+export interface Tx {
+  readonly things: ThingStore;
+  readonly groups: GroupStore;
+  readonly certificates: CertificateStore;
+  readonly policies: PolicyStore;
+  readonly components: ComponentStore;
+  readonly deployments: DeploymentStore;
+  readonly jobs: JobStore;
+  readonly executions: ExecutionStore;
+  readonly shadows: ShadowStore;
+  readonly devices: DeviceStore;
+  readonly tags: TagStore;
+  readonly idempotency: IdempotencyStore;
+  readonly objects: ObjectIndex;
+  readonly accessKeys: AccessKeyStore;
+}
+
+export interface ThingStore {
+  get(name: string): Promise<Thing | undefined>;
+  /** Names that exist, of those asked for. */
+  existing(names: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Ordered by name. `attribute` filters on one exact name and value. */
+  list(page: PageRequest, filter: { attribute?: { name: string; value: string }; typeName?: string }): Promise<Page<Thing>>;
+  insert(thing: Thing): Promise<void>;
+  update(thing: Thing): Promise<void>;
+  /** Also its memberships and attached principals. */
+  delete(name: string): Promise<void>;
+  principals(thing: string): Promise<readonly string[]>;
+  /** Things that a certificate is attached to, by certificate id. */
+  ofCertificate(certificateId: string): Promise<readonly string[]>;
+  attach(thing: string, certificateId: string): Promise<void>;
+  detach(thing: string, certificateId: string): Promise<void>;
+}
+
+export interface GroupStore {
+  get(name: string): Promise<ThingGroup | undefined>;
+  /** Ordered by name. `recursive` with `parent` lists all descendants, without `parent` all groups; not recursive: direct children, or the roots. */
+  list(page: PageRequest, filter: { parent?: string; prefix?: string; recursive: boolean }): Promise<Page<ThingGroup>>;
+  insert(group: ThingGroup): Promise<void>;
+  /** Also its memberships. */
+  delete(name: string): Promise<void>;
+  hasChildren(name: string): Promise<boolean>;
+  /** Root first, the group itself last; empty for an unknown group. */
+  ancestry(name: string): Promise<readonly string[]>;
+  /** The group and every group below it. */
+  subtree(name: string): Promise<readonly string[]>;
+  add(group: string, thing: string, at: number): Promise<void>;
+  remove(group: string, thing: string): Promise<void>;
+  /** Direct memberships, ordered by name. */
+  ofThing(thing: string): Promise<readonly string[]>;
+  /** Things of the group (with `recursive`: of its subtree, each once), ordered by name. */
+  members(group: string, recursive: boolean, page: PageRequest): Promise<Page<string>>;
+}
+
+export interface CertificateStore {
+  get(id: string): Promise<Certificate | undefined>;
+  /** Ordered by creation, then id. */
+  list(page: PageRequest): Promise<Page<Certificate>>;
+  insert(certificate: Certificate): Promise<void>;
+  update(certificate: Certificate): Promise<void>;
+  delete(id: string): Promise<void>;
+}
+
+export interface PolicyStore {
+  get(name: string): Promise<Policy | undefined>;
+  list(page: PageRequest): Promise<Page<Policy>>;
+  insert(policy: Policy): Promise<void>;
+  delete(name: string): Promise<void>;
+  /** `target` is a certificate ARN or a thing group ARN. Attaching twice is one attachment. */
+  attach(policy: string, target: string): Promise<void>;
+  detach(policy: string, target: string): Promise<void>;
+  attachedTo(target: string): Promise<readonly Policy[]>;
+  targets(policy: string): Promise<readonly string[]>;
+}
+
+export interface ComponentStore {
+  get(name: string, version: string): Promise<ComponentVersion | undefined>;
+  /** Every version of one component, in no particular order. */
+  versions(name: string): Promise<readonly ComponentVersion[]>;
+  /** Component names, ordered. */
+  names(page: PageRequest): Promise<Page<string>>;
+  insert(component: ComponentVersion): Promise<void>;
+  delete(name: string, version: string): Promise<void>;
+  /** True when any version of any component holds an artifact with this content. */
+  usesContent(sha256: string): Promise<boolean>;
+}
+
+export interface DeploymentFilter {
+  readonly targetArn?: string;
+  readonly parentTargetArn?: string;
+  readonly latestOnly: boolean;
+}
+
+export interface DeploymentStore {
+  get(id: string): Promise<Deployment | undefined>;
+  getByJob(jobId: string): Promise<Deployment | undefined>;
+  latest(targetArn: string): Promise<Deployment | undefined>;
+  /** Newest first. With `latestOnly` one per target: its newest remaining revision. */
+  list(page: PageRequest, filter: DeploymentFilter): Promise<Page<Deployment>>;
+  /** Deployments that are ACTIVE and name this parent. */
+  activeChildren(parentTargetArn: string): Promise<readonly Deployment[]>;
+  /** The parent a target was used with before, if any. */
+  parentOf(targetArn: string): Promise<string | undefined>;
+  /** Takes the next revision number and creation time (at least `now`, above the last) of a target. */
+  nextRevision(targetArn: string, now: number): Promise<{ revision: number; createdAt: number }>;
+  insert(deployment: Deployment): Promise<void>;
+  /** Status, reason and `latest` are the only members that change. */
+  update(deployment: Deployment): Promise<void>;
+  delete(id: string): Promise<void>;
+}
+
+export interface JobStore {
+  get(id: string): Promise<Job | undefined>;
+  getMany(ids: readonly string[]): Promise<ReadonlyMap<string, Job>>;
+  /** Newest first; jobs of carrier `job` only. */
+  list(page: PageRequest, filter: { status?: JobStatus; groupName?: string }): Promise<Page<Job>>;
+  /** Jobs IN_PROGRESS, oldest first, of both carriers. */
+  inProgress(): Promise<readonly Job[]>;
+  /** Jobs IN_PROGRESS that target one of these groups. */
+  inProgressForGroups(groups: readonly string[]): Promise<readonly Job[]>;
+  insert(job: Job): Promise<void>;
+  update(job: Job): Promise<void>;
+  /** Also its executions and counts. */
+  delete(id: string): Promise<void>;
+}
+
+export interface ExecutionStore {
+  /** The newest execution of a thing in a job, or the one with this number. */
+  get(jobId: string, thing: string, number?: number): Promise<Execution | undefined>;
+  /** The newest execution of each pair asked for, keyed `jobId/thing`. */
+  getMany(keys: readonly { jobId: string; thing: string }[]): Promise<ReadonlyMap<string, Execution>>;
+  /** Executions QUEUED or IN_PROGRESS of a thing in carrier-`job` jobs, ordered by queuedAt, then jobId. */
+  pending(thing: string): Promise<readonly Execution[]>;
+  pendingMany(things: readonly string[]): Promise<ReadonlyMap<string, readonly Execution[]>>;
+  /** Newest execution of every job that the thing has, newest queued first; both carriers. */
+  ofThing(thing: string, page: PageRequest, filter: { status?: ExecutionStatus; carrier?: 'job' | 'shadow' }): Promise<Page<Execution>>;
+  /** Newest execution of every thing in the job, ordered by thing. */
+  ofJob(jobId: string, page: PageRequest, filter: { status?: ExecutionStatus }): Promise<Page<Execution>>;
+  counts(jobId: string): Promise<ExecutionCounts>;
+  /** The latest queuedAt handed to a thing, 0 if none. */
+  lastQueuedAt(things: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /** Members of the job's target (subtree for a group) without a live or ended execution that still counts; ordered by name. */
+  missing(job: Job, limit: number): Promise<readonly { thing: string; joinedAt: number; lastNumber: number }[]>;
+  /** How many `missing` there are: joined at or before `at`, and after. */
+  missingCounts(job: Job, at: number): Promise<{ present: number; joined: number }>;
+  insertMany(executions: readonly Execution[]): Promise<void>;
+  updateMany(executions: readonly Execution[]): Promise<void>;
+  /** Ends every QUEUED execution of a job; returns the things concerned. */
+  endQueued(jobId: string, status: 'CANCELED' | 'REMOVED', at: number): Promise<readonly string[]>;
+  /** Executions whose timer has fired by `now`, at most `limit`. */
+  timedOut(now: number, limit: number): Promise<readonly Execution[]>;
+  /** The earliest timer, if any. */
+  nextTimeout(): Promise<number | undefined>;
+}
+
+export interface ShadowStore {
+  get(thing: string, name: string): Promise<ShadowRecord | undefined>;
+  getMany(keys: readonly { thing: string; name: string }[]): Promise<ReadonlyMap<string, ShadowRecord>>;
+  put(records: readonly ShadowRecord[]): Promise<void>;
+  /** Names of live named shadows, ordered. */
+  names(thing: string, page: PageRequest): Promise<Page<string>>;
+}
+
+export interface DeviceStore {
+  get(thing: string): Promise<CoreDevice | undefined>;
+  getMany(things: readonly string[]): Promise<ReadonlyMap<string, CoreDevice>>;
+  /** Ordered by thing. `groupTargetArn`: devices on which a deployment of that group has succeeded. */
+  list(page: PageRequest, filter: { status?: string; runtime?: string; groupTargetArn?: string }): Promise<Page<CoreDevice>>;
+  put(devices: readonly CoreDevice[]): Promise<void>;
+  /** Also its components. */
+  delete(thing: string): Promise<void>;
+  components(thing: string): Promise<readonly InstalledComponent[]>;
+  componentsOf(things: readonly string[]): Promise<ReadonlyMap<string, readonly InstalledComponent[]>>;
+  putComponents(components: readonly InstalledComponent[]): Promise<void>;
+  deleteComponents(keys: readonly { thing: string; name: string }[]): Promise<void>;
+}
+
+export interface TagStore {
+  get(arn: string): Promise<Readonly<Record<string, string>>>;
+  put(arn: string, tags: Readonly<Record<string, string>>): Promise<void>;
+  remove(arn: string, keys: readonly string[]): Promise<void>;
+  clear(arn: string): Promise<void>;
+}
+
+/** The answer to a request that carried a clientToken, kept for 8 hours. */
+export interface IdempotentAnswer {
+  readonly operation: string;
+  readonly token: string;
+  /** SHA-256 of the request without its token. */
+  readonly requestHash: string;
+  /** JSON text. */
+  readonly response: string;
+  readonly expiresAt: number;
+}
+
+export interface IdempotencyStore {
+  get(operation: string, token: string, now: number): Promise<IdempotentAnswer | undefined>;
+  put(answer: IdempotentAnswer): Promise<void>;
+  prune(now: number): Promise<void>;
+}
+
+/** An object of the S3 surface; its bytes are in the content store under their hash. */
+export interface StoredObject {
+  readonly bucket: string;
+  readonly key: string;
+  readonly sha256: string;
+  readonly size: number;
+  /** Without quotes. */
+  readonly etag: string;
+  readonly contentType?: string;
+  readonly modifiedAt: number;
+}
+
+export interface ObjectIndex {
+  createBucket(name: string, at: number): Promise<void>;
+  bucket(name: string): Promise<{ name: string; createdAt: number } | undefined>;
+  buckets(): Promise<readonly { name: string; createdAt: number }[]>;
+  deleteBucket(name: string): Promise<void>;
+  get(bucket: string, key: string): Promise<StoredObject | undefined>;
+  list(bucket: string, prefix: string, page: PageRequest): Promise<Page<StoredObject>>;
+  put(object: StoredObject): Promise<void>;
+  delete(bucket: string, key: string): Promise<void>;
+  usesContent(sha256: string): Promise<boolean>;
+}
+
+export interface AccessKey {
+  readonly id: string;
+  readonly secret: string;
+  readonly createdAt: number;
+}
+
+export interface AccessKeyStore {
+  get(id: string): Promise<AccessKey | undefined>;
+  list(): Promise<readonly AccessKey[]>;
+  insert(key: AccessKey): Promise<void>;
+}
