@@ -1,0 +1,274 @@
+import type { CreateDeploymentRequest } from '@greensward/protocol/greengrassv2';
+import type { ComponentVersion } from '../domain/components/component.ts';
+import type { Deployment, DeploymentStatus } from '../domain/deployment/deployment.ts';
+import type { CoreDevice, InstalledComponent } from '../domain/devices/core-device.ts';
+import type { Execution, ExecutionCounts, ExecutionStatus, Job, JobStatus } from '../domain/jobs/job.ts';
+import type { Certificate, CertificateStatus, Policy, Thing, ThingGroup } from '../domain/registry/registry.ts';
+import type { KeyAndCertificate } from '../ports/certificate-authority.ts';
+import type { Page, PageRequest, StoredObject } from '../ports/storage.ts';
+
+type Tags = Readonly<Record<string, string>>;
+
+/**
+ * The use cases of the cloud, one group a resource. HTTP and MQTT call these and nothing else. Inputs have passed the
+ * constraints of the wire; the rules that need state are checked here. Refusals are Faults whose code is the AWS exception
+ * name for the service that owns the resource: the registry, jobs and shadows throw IoT names (`InvalidRequestException`,
+ * `ResourceNotFoundException`, `ResourceAlreadyExistsException`, ...), components, deployments and core devices Greengrass
+ * names (`ValidationException`, `ConflictException` with context {resourceId, resourceType}, ...).
+ */
+export interface App {
+  readonly things: ThingUseCases;
+  readonly groups: GroupUseCases;
+  readonly certificates: CertificateUseCases;
+  readonly policies: PolicyUseCases;
+  readonly components: ComponentUseCases;
+  readonly deployments: DeploymentUseCases;
+  readonly devices: DeviceUseCases;
+  readonly jobs: JobUseCases;
+  readonly shadows: ShadowUseCases;
+  readonly tags: TagUseCases;
+  readonly objects: ObjectUseCases;
+  readonly access: AccessUseCases;
+}
+
+export interface ThingUseCases {
+  create(input: { name: string; attributes?: Tags; typeName?: string }): Promise<Thing>;
+  describe(name: string): Promise<Thing>;
+  update(input: {
+    name: string;
+    attributes?: Tags;
+    merge?: boolean;
+    typeName?: string;
+    removeType?: boolean;
+    expectedVersion?: number;
+  }): Promise<void>;
+  delete(name: string, expectedVersion?: number): Promise<void>;
+  list(
+    page: PageRequest,
+    filter: { attribute?: { name: string; value: string }; typeName?: string },
+  ): Promise<Page<Thing>>;
+  attachPrincipal(thing: string, principalArn: string): Promise<void>;
+  detachPrincipal(thing: string, principalArn: string): Promise<void>;
+  principals(thing: string): Promise<readonly string[]>;
+}
+
+export interface GroupUseCases {
+  create(input: {
+    name: string;
+    parent?: string;
+    description?: string;
+    attributes?: Tags;
+    tags?: Tags;
+  }): Promise<ThingGroup>;
+  describe(name: string): Promise<{ group: ThingGroup; ancestors: readonly string[] }>;
+  delete(name: string, expectedVersion?: number): Promise<void>;
+  list(page: PageRequest, filter: { parent?: string; prefix?: string; recursive: boolean }): Promise<Page<ThingGroup>>;
+  addThing(group: string, thing: string): Promise<void>;
+  removeThing(group: string, thing: string): Promise<void>;
+  things(group: string, recursive: boolean, page: PageRequest): Promise<Page<string>>;
+  ofThing(thing: string): Promise<readonly string[]>;
+  /** For the data plane: direct groups, each with its ancestors from the root to its parent. */
+  membership(thing: string): Promise<readonly { group: string; ancestors: readonly string[] }[]>;
+}
+
+export interface CertificateUseCases {
+  createKeys(active: boolean): Promise<KeyAndCertificate>;
+  describe(id: string): Promise<Certificate>;
+  setStatus(id: string, status: CertificateStatus): Promise<void>;
+  delete(id: string, force: boolean): Promise<void>;
+  list(page: PageRequest): Promise<Page<Certificate>>;
+}
+
+export interface PolicyUseCases {
+  create(name: string, document: string): Promise<Policy>;
+  get(name: string): Promise<Policy>;
+  delete(name: string): Promise<void>;
+  list(page: PageRequest): Promise<Page<Policy>>;
+  attach(name: string, target: string): Promise<void>;
+  detach(name: string, target: string): Promise<void>;
+  attachedTo(target: string): Promise<readonly Policy[]>;
+}
+
+export interface ComponentUseCases {
+  create(input: { recipe: Uint8Array; tags?: Tags; clientToken?: string }): Promise<ComponentVersion>;
+  describe(name: string, version: string): Promise<{ component: ComponentVersion; tags: Tags }>;
+  versions(name: string, page: PageRequest): Promise<Page<ComponentVersion>>;
+  /** One row per component: its highest version. */
+  list(page: PageRequest): Promise<Page<ComponentVersion>>;
+  delete(name: string, version: string): Promise<void>;
+  /** The recipe as the format asked for, with digests; default: as uploaded. */
+  recipe(
+    name: string,
+    version: string,
+    format?: 'JSON' | 'YAML',
+  ): Promise<{ format: 'JSON' | 'YAML'; text: string; tags: Tags }>;
+  /** A URL of an artifact on the device port, under the name `host` that the caller used. */
+  artifactUrl(name: string, version: string, artifactName: string, host: string): Promise<string>;
+  /** Answers one candidate after the other; the recipe is JSON with artifact URIs that devices can fetch from here (`greengrass:`). */
+  resolve(input: {
+    attributes: Readonly<Record<string, string>>;
+    candidates: readonly { name: string; version?: string; requirements: Readonly<Record<string, string>> }[];
+  }): Promise<readonly { component: ComponentVersion; recipe: string }[]>;
+}
+
+/** A deployment with what only other records know. */
+interface DeploymentView {
+  readonly deployment: Deployment;
+  readonly tags: Tags;
+}
+
+/** One deployment as one core device sees it. */
+export interface EffectiveDeployment {
+  readonly deployment: Deployment;
+  readonly execution: Execution;
+  /** COMPLETED where a thing deployment SUCCEEDED. */
+  readonly status: ExecutionStatus | 'COMPLETED';
+  readonly reason?: string;
+  readonly errorStack: readonly string[];
+  readonly errorTypes: readonly string[];
+}
+
+export interface DeploymentUseCases {
+  create(input: CreateDeploymentRequest): Promise<{ deploymentId: string; iotJobId?: string; iotJobArn?: string }>;
+  get(id: string): Promise<DeploymentView>;
+  list(
+    page: PageRequest,
+    filter: { targetArn?: string; parentTargetArn?: string; history: 'ALL' | 'LATEST_ONLY' },
+  ): Promise<Page<Deployment>>;
+  cancel(id: string): Promise<{ status: DeploymentStatus; message: string }>;
+  delete(id: string): Promise<void>;
+  effective(thing: string, page: PageRequest): Promise<Page<EffectiveDeployment>>;
+  /** For our own API and `--wait`: counts by status, and whether nothing is queued or in progress. */
+  progress(id: string): Promise<{ deployment: Deployment; counts: ExecutionCounts; settled: boolean }>;
+}
+
+export interface DeviceUseCases {
+  get(thing: string): Promise<{ device: CoreDevice; tags: Tags }>;
+  list(page: PageRequest, filter: { status?: string; runtime?: string; groupArn?: string }): Promise<Page<CoreDevice>>;
+  delete(thing: string): Promise<void>;
+  components(thing: string, topology: 'ALL' | 'ROOT'): Promise<readonly InstalledComponent[]>;
+  /** Raw fleet status payloads as they came, oldest first, each with the thing that sent it. Bad ones are logged and dropped. */
+  ingestFleetStatus(messages: readonly { thing: string; payload: Uint8Array }[]): Promise<void>;
+}
+
+/** An update that a device asks for. */
+export interface ExecutionUpdate {
+  readonly thing: string;
+  readonly jobId: string;
+  readonly status: string;
+  readonly statusDetails?: Readonly<Record<string, string>>;
+  readonly expectedVersion?: number;
+  readonly executionNumber?: number;
+  /** Minutes; -1 clears. */
+  readonly stepTimeoutInMinutes?: number;
+}
+
+/** The answer to one update: the new execution, or a refusal with the MQTT error code of IoT Jobs and the present state. */
+export type ExecutionUpdateResult =
+  | { readonly ok: true; readonly execution: Execution; readonly job: Job }
+  | { readonly ok: false; readonly code: string; readonly message: string; readonly execution?: Execution };
+
+/** An execution with its job. */
+export interface PendingExecution {
+  readonly execution: Execution;
+  readonly job: Job;
+}
+
+export interface JobUseCases {
+  describe(jobId: string): Promise<{ job: Job; counts: ExecutionCounts }>;
+  list(page: PageRequest, filter: { status?: JobStatus; groupName?: string; namespace?: string }): Promise<Page<Job>>;
+  cancel(jobId: string, input: { force: boolean; reasonCode?: string; comment?: string }): Promise<Job>;
+  executionsOfJob(jobId: string, page: PageRequest, status?: ExecutionStatus): Promise<Page<Execution>>;
+  executionsOfThing(thing: string, page: PageRequest, status?: ExecutionStatus): Promise<Page<Execution>>;
+  execution(jobId: string, thing: string, number?: number): Promise<PendingExecution>;
+  /** IN_PROGRESS first, then QUEUED by queuedAt. `namespace` undefined: jobs without one; '*': all. */
+  pending(thing: string, namespace: string | undefined): Promise<readonly PendingExecution[]>;
+  pendingMany(
+    things: readonly string[],
+    namespace: string | undefined,
+  ): Promise<ReadonlyMap<string, readonly PendingExecution[]>>;
+  /** Sets the next pending execution IN_PROGRESS; undefined when nothing is pending. */
+  startNext(
+    thing: string,
+    input: { statusDetails?: Readonly<Record<string, string>>; stepTimeoutInMinutes?: number },
+    namespace: string | undefined,
+  ): Promise<PendingExecution | undefined>;
+  /** One transaction for the list; each is answered. */
+  update(updates: readonly ExecutionUpdate[]): Promise<readonly ExecutionUpdateResult[]>;
+}
+
+/** A shadow message to send, in order. */
+export interface ShadowMessage {
+  readonly topic: string;
+  readonly payload: string;
+}
+
+/** What a client asked of a shadow; `name` is '' for the classic one, `payload` the raw bytes. */
+export interface ShadowRequest {
+  readonly thing: string;
+  readonly name: string;
+  readonly action: 'get' | 'update' | 'delete';
+  readonly payload: Uint8Array;
+  /** Set by the MQTT handlers, which send the answer and its messages themselves; any other change is told over the bus. */
+  readonly via?: 'mqtt';
+}
+
+/** `response` is the accepted or rejected document; `messages` are what subscribers get besides it (delta, documents). */
+export type ShadowAnswer =
+  | { readonly ok: true; readonly response: string; readonly messages: readonly ShadowMessage[] }
+  | {
+      readonly ok: false;
+      readonly code: number;
+      readonly response: string;
+      readonly messages: readonly ShadowMessage[];
+    };
+
+export interface ShadowUseCases {
+  /** One transaction for the list; each is answered. A report in the deployment shadow moves its deployment. */
+  handle(requests: readonly ShadowRequest[]): Promise<readonly ShadowAnswer[]>;
+  names(thing: string, page: PageRequest): Promise<Page<string>>;
+}
+
+export interface TagUseCases {
+  get(arn: string): Promise<Tags>;
+  put(arn: string, tags: Tags): Promise<void>;
+  remove(arn: string, keys: readonly string[]): Promise<void>;
+}
+
+export interface ObjectUseCases {
+  createBucket(name: string): Promise<void>;
+  requireBucket(name: string): Promise<void>;
+  buckets(): Promise<readonly { name: string; createdAt: number }[]>;
+  deleteBucket(name: string): Promise<void>;
+  put(input: {
+    bucket: string;
+    key: string;
+    contentType?: string;
+    body: AsyncIterable<Uint8Array>;
+  }): Promise<StoredObject>;
+  head(bucket: string, key: string): Promise<StoredObject>;
+  open(object: StoredObject, range?: { start: number; end: number }): Promise<AsyncIterable<Uint8Array>>;
+  list(bucket: string, prefix: string, page: PageRequest): Promise<Page<StoredObject>>;
+  delete(bucket: string, key: string): Promise<void>;
+  /** A pre-signed artifact: its size and its bytes; undefined when the URL grants nothing (any more). */
+  presigned(
+    path: string,
+    query: URLSearchParams,
+  ): Promise<
+    { size: number; open(range?: { start: number; end: number }): Promise<AsyncIterable<Uint8Array>> } | undefined
+  >;
+}
+
+/** Who a client certificate is. */
+interface DeviceIdentity {
+  readonly certificateId: string;
+  /** Things that the certificate is attached to. */
+  readonly things: readonly string[];
+}
+
+export interface AccessUseCases {
+  /** The secret of an access key; undefined when unknown. */
+  secret(accessKeyId: string): Promise<string | undefined>;
+  /** The identity behind a client certificate (DER); undefined unless registered and ACTIVE. */
+  device(certificateDer: Uint8Array): Promise<DeviceIdentity | undefined>;
+}

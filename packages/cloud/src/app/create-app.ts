@@ -1,0 +1,35 @@
+import { createAccess } from './access.ts';
+import type { App } from './app.ts';
+import { createCertificates } from './certificates.ts';
+import { createComponents } from './components.ts';
+import { createContentGate } from './content-gate.ts';
+import type { AppDeps } from './context.ts';
+import { createDeployments } from './deployments.ts';
+import { createDevices } from './devices.ts';
+import { createGroups } from './groups.ts';
+import { createJobs } from './jobs.ts';
+import { createContentSweep, createObjects } from './objects.ts';
+import { createPolicies } from './policies.ts';
+import { createShadows } from './shadows.ts';
+import { createTags } from './tags.ts';
+import { createThings } from './things.ts';
+
+/** The use cases over these adapters. */
+export function createApp(deps: AppDeps): App {
+  const gate = createContentGate();
+  const sweep = createContentSweep(deps, gate);
+  return {
+    things: createThings(deps),
+    groups: createGroups(deps),
+    certificates: createCertificates(deps),
+    policies: createPolicies(deps),
+    components: createComponents(deps, sweep),
+    deployments: createDeployments(deps),
+    devices: createDevices(deps),
+    jobs: createJobs(deps),
+    shadows: createShadows(deps),
+    tags: createTags(deps),
+    objects: createObjects(deps, gate, sweep),
+    access: createAccess(deps),
+  };
+}

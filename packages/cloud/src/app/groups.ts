@@ -1,0 +1,136 @@
+import { iotAlreadyExists, iotInvalid, iotNotFound, iotVersionConflict } from '../domain/faults.ts';
+import type { ThingGroup } from '../domain/registry/registry.ts';
+import { attributesRefusal, depthRefusal, joinRefusal, sameGroup } from '../domain/registry/registry-rules.ts';
+import type { Tx } from '../ports/storage.ts';
+import type { GroupUseCases } from './app.ts';
+import { createArns } from './arns.ts';
+import type { AppDeps } from './context.ts';
+import { removeGroupExecutions, removeMemberExecutions } from './membership-effects.ts';
+
+/** IoT: attributes of a thing group. */
+const maxAttributes = 50;
+
+/** The static thing groups of the registry, and who is in them. */
+export function createGroups(deps: AppDeps): GroupUseCases {
+  const { storage, clock, ids, bus, account } = deps;
+  const arns = createArns(account);
+
+  return {
+    create: ({ name, parent, description, attributes = {}, tags }) =>
+      storage.write(async (tx) => {
+        const refusal = attributesRefusal(attributes, maxAttributes);
+        if (refusal !== undefined) throw iotInvalid(refusal);
+        const wanted = {
+          attributes,
+          ...(parent === undefined ? {} : { parent }),
+          ...(description === undefined ? {} : { description }),
+        };
+        const present = await tx.groups.get(name);
+        if (present !== undefined) {
+          if (sameGroup(present, wanted)) return present;
+          throw iotAlreadyExists('Thing group', name, arns.group(name));
+        }
+        if (parent !== undefined) await requireRoomBelow(tx, parent);
+        const group: ThingGroup = { name, id: ids.uuid(), ...wanted, version: 1, createdAt: clock.now() };
+        await tx.groups.insert(group);
+        if (tags !== undefined) await tx.tags.put(arns.group(name), tags);
+        return group;
+      }),
+
+    describe: (name) =>
+      storage.read(async (tx) => {
+        const group = await requireGroup(tx, name);
+        return { group, ancestors: (await tx.groups.ancestry(name)).slice(0, -1) };
+      }),
+
+    async delete(name, expectedVersion) {
+      const things = await storage.write(async (tx) => {
+        const group = await tx.groups.get(name);
+        if (group === undefined) return []; // IoT: deleting what is not there succeeds.
+        if (expectedVersion !== undefined && expectedVersion !== group.version) {
+          throw iotVersionConflict('Thing group', name, group.version);
+        }
+        if (await tx.groups.hasChildren(name)) {
+          throw iotInvalid(`Cannot delete thing group : ${name} when there are still child groups attached to it.`);
+        }
+        const affected = await removeGroupExecutions(tx, name, clock.now());
+        await tx.groups.delete(name);
+        await tx.tags.clear(arns.group(name));
+        return affected;
+      });
+      if (things.length > 0) bus.publish({ kind: 'pending-changed', things });
+    },
+
+    list: (page, filter) =>
+      storage.read(async (tx) => {
+        if (filter.parent !== undefined) await requireGroup(tx, filter.parent);
+        return tx.groups.list(page, filter);
+      }),
+
+    async addThing(groupName, thing) {
+      const joined = await storage.write(async (tx) => {
+        await requireGroup(tx, groupName);
+        await requireThing(tx, thing);
+        const present = await tx.groups.ofThing(thing);
+        if (present.includes(groupName)) return false;
+        const ancestries = [];
+        for (const name of present) ancestries.push({ name, ancestry: await tx.groups.ancestry(name) });
+        const group = { name: groupName, ancestry: await tx.groups.ancestry(groupName) };
+        const refusal = joinRefusal(group, ancestries);
+        if (refusal !== undefined) throw iotInvalid(refusal);
+        await tx.groups.add(groupName, thing, clock.now());
+        return true;
+      });
+      if (joined) bus.publish({ kind: 'rollout' });
+    },
+
+    async removeThing(groupName, thing) {
+      const changed = await storage.write(async (tx) => {
+        await requireGroup(tx, groupName);
+        await requireThing(tx, thing);
+        if (!(await tx.groups.ofThing(thing)).includes(groupName)) return [];
+        const affected = await removeMemberExecutions(tx, groupName, [thing], clock.now());
+        await tx.groups.remove(groupName, thing);
+        return affected;
+      });
+      if (changed.length > 0) bus.publish({ kind: 'pending-changed', things: changed });
+    },
+
+    things: (group, recursive, page) =>
+      storage.read(async (tx) => {
+        await requireGroup(tx, group);
+        return tx.groups.members(group, recursive, page);
+      }),
+
+    ofThing: (thing) =>
+      storage.read(async (tx) => {
+        await requireThing(tx, thing);
+        return tx.groups.ofThing(thing);
+      }),
+
+    membership: (thing) =>
+      storage.read(async (tx) => {
+        const result = [];
+        for (const group of await tx.groups.ofThing(thing)) {
+          result.push({ group, ancestors: (await tx.groups.ancestry(group)).slice(0, -1) });
+        }
+        return result;
+      }),
+  };
+}
+
+async function requireGroup(tx: Tx, name: string): Promise<ThingGroup> {
+  const group = await tx.groups.get(name);
+  if (group === undefined) throw iotNotFound('Thing group', name);
+  return group;
+}
+
+async function requireThing(tx: Tx, name: string): Promise<void> {
+  if ((await tx.things.get(name)) === undefined) throw iotNotFound('Thing', name);
+}
+
+async function requireRoomBelow(tx: Tx, parent: string): Promise<void> {
+  await requireGroup(tx, parent);
+  const refusal = depthRefusal(await tx.groups.ancestry(parent));
+  if (refusal !== undefined) throw iotInvalid(refusal);
+}

@@ -1,0 +1,106 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Ids, silentLog } from '@greensward/kit';
+import { createArtifactUrls } from '../../adapters/artifact-urls.ts';
+import { createBus } from '../../adapters/bus.ts';
+import { openContentStore } from '../../adapters/content/content-store.ts';
+import { openSqlite } from '../../adapters/sqlite/sqlite.ts';
+import type { Bus, CloudEvent } from '../../ports/bus.ts';
+import type { CertificateAuthority } from '../../ports/certificate-authority.ts';
+import type { Storage } from '../../ports/storage.ts';
+import { rolloutTick } from '../../tasks/rollout-tick.ts';
+import { timeoutTick } from '../../tasks/timeout-tick.ts';
+import type { App } from '../app.ts';
+import { type Arns, createArns } from '../arns.ts';
+import { createApp } from '../create-app.ts';
+
+/** The use cases over a real database in a temporary folder, with a clock and ids that a test controls. */
+export interface TestCloud {
+  readonly app: App;
+  readonly storage: Storage;
+  readonly bus: Bus;
+  readonly arns: Arns;
+  readonly clock: { now(): number; advance(ms: number): void };
+  /** Everything told over the bus so far. */
+  readonly events: CloudEvent[];
+  /** Runs the rollout until it has nothing to do now. Returns when it wants to run again. */
+  rollout(): Promise<number | undefined>;
+  timeouts(): Promise<void>;
+  /** Things, in the group if one is named. */
+  addThings(group: string | undefined, ...names: readonly string[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+const account = { accountId: '000000000000', region: 'us-east-1', partition: 'aws' } as const;
+
+export async function openTestCloud(): Promise<TestCloud> {
+  const folder = await mkdtemp(join(tmpdir(), 'greensward-app-'));
+  const storage = await openSqlite({ file: join(folder, 'cloud.db'), log: silentLog });
+  const content = await openContentStore(join(folder, 'content'));
+  let time = 1_700_000_000_000;
+  const clock = {
+    now: () => time,
+    advance(ms: number) {
+      time += ms;
+    },
+  };
+  const ids = countingIds();
+  const bus = createBus(silentLog);
+  const events: CloudEvent[] = [];
+  bus.subscribe((event) => events.push(event));
+  const urls = createArtifactUrls({ secret: new Uint8Array(32), names: ['localhost'], port: 8443, clock });
+  const deps = { storage, content, authority: fakeAuthority(), urls, bus, clock, ids, log: silentLog, account };
+  const app = createApp(deps);
+
+  return {
+    app,
+    storage,
+    bus,
+    arns: createArns(account),
+    clock,
+    events,
+    async rollout() {
+      for (;;) {
+        const { nextAt } = await rolloutTick(deps);
+        if (nextAt === undefined || nextAt > time) return nextAt;
+      }
+    },
+    async timeouts() {
+      await timeoutTick(deps);
+    },
+    async addThings(group, ...names) {
+      for (const name of names) {
+        await app.things.create({ name });
+        if (group !== undefined) await app.groups.addThing(group, name);
+      }
+    },
+    async close() {
+      await storage.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function countingIds(): Ids {
+  let count = 0;
+  return {
+    uuid: () => `00000000-0000-4000-8000-${String(++count).padStart(12, '0')}`,
+    random: (bytes) => new Uint8Array(bytes),
+  };
+}
+
+/** Certificates are only names here: making keys is slow, and what is tested is what is done with them. */
+function fakeAuthority(): CertificateAuthority {
+  let count = 0;
+  return {
+    rootPem: 'root',
+    async issueClient() {
+      const certificateId = String(++count).padStart(64, '0');
+      return { certificateId, certificatePem: 'certificate', privateKeyPem: 'private', publicKeyPem: 'public' };
+    },
+    async serverCertificate() {
+      return { privateKeyPem: 'private', certificateChainPem: 'chain' };
+    },
+  };
+}

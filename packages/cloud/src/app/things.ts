@@ -1,0 +1,119 @@
+import { Fault } from '@greensward/kit';
+import { iotAlreadyExists, iotInvalid, iotNotFound, iotVersionConflict } from '../domain/faults.ts';
+import type { Certificate, Thing } from '../domain/registry/registry.ts';
+import { attributesRefusal, mergedAttributes, sameMap } from '../domain/registry/registry-rules.ts';
+import type { Tx } from '../ports/storage.ts';
+import type { ThingUseCases } from './app.ts';
+import { createArns } from './arns.ts';
+import type { AppDeps } from './context.ts';
+import { removeThingExecutions } from './membership-effects.ts';
+
+/** IoT: attributes of a thing without a thing type. */
+const maxAttributes = 3;
+
+/** The things of the registry. */
+export function createThings(deps: AppDeps): ThingUseCases {
+  const { storage, clock, ids, bus, account } = deps;
+  const arns = createArns(account);
+
+  return {
+    create: ({ name, attributes = {}, typeName }) =>
+      storage.write(async (tx) => {
+        refuseType(typeName);
+        refuseAttributes(attributes);
+        const present = await tx.things.get(name);
+        if (present !== undefined) {
+          if (sameMap(present.attributes, attributes)) return present;
+          throw iotAlreadyExists('Thing', name, arns.thing(name));
+        }
+        const thing: Thing = { name, id: ids.uuid(), attributes, version: 1, createdAt: clock.now() };
+        await tx.things.insert(thing);
+        return thing;
+      }),
+
+    describe: (name) => storage.read((tx) => requireThing(tx, name)),
+
+    update: ({ name, attributes, merge = false, typeName, removeType = false, expectedVersion }) =>
+      storage.write(async (tx) => {
+        const { typeName: presentType, ...present } = await requireThing(tx, name);
+        refuseType(typeName);
+        if (expectedVersion !== undefined && expectedVersion !== present.version) {
+          throw iotVersionConflict('Thing', name, present.version);
+        }
+        const next =
+          attributes === undefined ? present.attributes : mergedAttributes(present.attributes, attributes, merge);
+        refuseAttributes(next);
+        await tx.things.update({
+          ...present,
+          ...(presentType === undefined || removeType ? {} : { typeName: presentType }),
+          attributes: next,
+          version: present.version + 1,
+        });
+      }),
+
+    async delete(name, expectedVersion) {
+      const changed = await storage.write(async (tx) => {
+        const thing = await tx.things.get(name);
+        if (thing === undefined) return false; // IoT: deleting what is not there succeeds.
+        if (expectedVersion !== undefined && expectedVersion !== thing.version) {
+          throw iotVersionConflict('Thing', name, thing.version);
+        }
+        if ((await tx.things.principals(name)).length > 0) {
+          throw iotInvalid(`Cannot delete. Thing ${name} is still attached to one or more principals.`);
+        }
+        const removed = await removeThingExecutions(tx, name, clock.now());
+        await tx.things.delete(name);
+        return removed;
+      });
+      if (changed) bus.publish({ kind: 'pending-changed', things: [name] });
+    },
+
+    list: (page, filter) => storage.read((tx) => tx.things.list(page, filter)),
+
+    attachPrincipal: (thing, principalArn) =>
+      storage.write(async (tx) => {
+        await requireThing(tx, thing);
+        const certificate = await requirePrincipal(tx, principalArn, arns.certificateId(principalArn));
+        await tx.things.attach(thing, certificate.id);
+      }),
+
+    async detachPrincipal(thing, principalArn) {
+      const certificateId = await storage.write(async (tx) => {
+        await requireThing(tx, thing);
+        const certificate = await requirePrincipal(tx, principalArn, arns.certificateId(principalArn));
+        await tx.things.detach(thing, certificate.id);
+        return certificate.id;
+      });
+      bus.publish({ kind: 'certificate-changed', certificateId });
+    },
+
+    principals: (thing) =>
+      storage.read(async (tx) => {
+        await requireThing(tx, thing);
+        return (await tx.things.principals(thing)).map((id) => arns.certificate(id));
+      }),
+  };
+}
+
+async function requireThing(tx: Tx, name: string): Promise<Thing> {
+  const thing = await tx.things.get(name);
+  if (thing === undefined) throw iotNotFound('Thing', name);
+  return thing;
+}
+
+async function requirePrincipal(tx: Tx, arn: string, id: string | undefined): Promise<Certificate> {
+  if (id === undefined) throw iotInvalid(`The principal ${arn} is not the ARN of a certificate of this account.`);
+  const certificate = await tx.certificates.get(id);
+  if (certificate === undefined) throw iotNotFound('Certificate', id);
+  return certificate;
+}
+
+/** Thing types cannot be created here (yet), so none exists. */
+function refuseType(typeName: string | undefined): void {
+  if (typeName !== undefined) throw new Fault('ResourceNotFoundException', `Thing type ${typeName} does not exist.`);
+}
+
+function refuseAttributes(attributes: Readonly<Record<string, string>>): void {
+  const refusal = attributesRefusal(attributes, maxAttributes);
+  if (refusal !== undefined) throw iotInvalid(refusal);
+}

@@ -1,0 +1,253 @@
+import { createHash } from 'node:crypto';
+import { silentLog } from '@greensward/kit';
+import { systemIds, systemTimers } from '@greensward/kit/node';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openTestCloud, type TestCloud } from '../app/testing/test-cloud.ts';
+import { createDeviceBroker, type DeviceBroker } from './device-broker.ts';
+import { connectTestClient, type TestClient } from './testing/test-client.ts';
+
+// The certificate only has to be some bytes that the client holds: the TLS listener proves that, and is tested elsewhere.
+const der = (thing: string) => Buffer.from(`certificate of ${thing}`);
+const certificateId = (thing: string) => createHash('sha256').update(der(thing)).digest('hex');
+const namespace = 'namespace-aws-gg-deployment';
+
+let cloud: TestCloud;
+let broker: DeviceBroker;
+let clients: TestClient[];
+const warnings: { message: string; fields: unknown }[] = [];
+
+beforeEach(async () => {
+  cloud = await openTestCloud();
+  warnings.length = 0;
+  const log = { ...silentLog, warn: (message: string, fields: unknown) => void warnings.push({ message, fields }) };
+  broker = createDeviceBroker({ ...cloud, timers: systemTimers, ids: systemIds, log });
+  clients = [];
+  await cloud.app.groups.create({ name: 'line' });
+  await register('core', 'line');
+});
+afterEach(async () => {
+  await broker.close();
+  await cloud.close();
+});
+
+async function register(thing: string, group?: string) {
+  await cloud.addThings(group, thing);
+  const now = cloud.clock.now();
+  const certificate = {
+    id: certificateId(thing),
+    pem: 'pem',
+    status: 'ACTIVE',
+    createdAt: now,
+    updatedAt: now,
+  } as const;
+  await cloud.storage.write((tx) => tx.certificates.insert(certificate));
+  await cloud.app.things.attachPrincipal(thing, cloud.arns.certificate(certificate.id));
+}
+
+function connect(clientId: string, thing = 'core') {
+  const client = connectTestClient(broker.server, clientId, der(thing));
+  clients.push(client);
+  return client;
+}
+async function connected(clientId = 'core', thing = 'core') {
+  const client = connect(clientId, thing);
+  expect(await client.connack).toBe(0);
+  return client;
+}
+const jobs = (thing: string, rest: string) => `$aws/things/${thing}/jobs/${rest}`;
+async function deploy() {
+  const { deploymentId } = await cloud.app.deployments.create({
+    targetArn: cloud.arns.group('line'),
+    components: { A: { componentVersion: '1.0.0' } },
+  });
+  await cloud.rollout();
+  return (await cloud.app.deployments.get(deploymentId)).deployment;
+}
+async function request(
+  client: TestClient,
+  topic: string,
+  payload: object | string,
+  answer: 'accepted' | 'rejected' = 'accepted',
+) {
+  const next = client.next(`${topic}/${answer}`);
+  client.publish(topic, payload);
+  return JSON.parse((await next).payload);
+}
+
+describe('connecting', () => {
+  test.each(['core', 'core#2', 'core-gci'])('as %s with the certificate of core is allowed', async (clientId) => {
+    expect(await connect(clientId).connack).toBe(0);
+  });
+
+  test('as another thing, without a certificate or with one that is not registered is refused and logged', async () => {
+    await register('other');
+    expect(await connect('other').connack).toBe(5);
+    expect(await connectTestClient(broker.server, 'core', undefined).connack).toBe(5);
+    expect(await connectTestClient(broker.server, 'core', Buffer.from('forged')).connack).toBe(5);
+    expect(warnings.map(({ fields }) => fields)).toContainEqual(expect.objectContaining({ clientId: 'other' }));
+  });
+
+  test('ends when the certificate is deactivated, and is refused from then on', async () => {
+    const client = await connected();
+    await cloud.app.certificates.setStatus(certificateId('core'), 'INACTIVE');
+    await client.closed;
+    expect(await connect('core').connack).toBe(5);
+  });
+});
+
+describe('topics of another device', () => {
+  test('cannot be subscribed to, nor published to; both are logged with client and topic', async () => {
+    await register('other');
+    const client = await connected();
+    expect(await client.subscribe('$aws/things/other/#')).toBe(0x80);
+    expect(await client.subscribe('$aws/things/+/jobs/#')).toBe(0x80);
+    client.publish('$aws/things/other/shadow/update', { state: { reported: { a: 1 } } });
+    // A later request of the same client is answered after the refused one was dropped, or its connection has ended.
+    await Promise.race([client.closed, request(client, '$aws/things/core/shadow/get', '', 'rejected')]);
+    const [answer] = await cloud.app.shadows.handle([
+      { thing: 'other', name: '', action: 'get', payload: Buffer.from('') },
+    ]);
+    expect(answer?.ok).toBe(false);
+    const topics = warnings.map(({ fields }) => fields);
+    expect(topics).toContainEqual(expect.objectContaining({ clientId: 'core', topic: '$aws/things/other/#' }));
+    expect(topics).toContainEqual(
+      expect.objectContaining({ clientId: 'core', topic: '$aws/things/other/shadow/update' }),
+    );
+  });
+});
+
+describe('jobs', () => {
+  test('nothing pending is an answer without execution, with the token echoed and whole seconds', async () => {
+    const client = await connected();
+    const answer = await request(client, jobs('core', `$next/${namespace}/get`), { clientToken: 'jobs-nucleus-lite' });
+    expect(answer).toEqual({ clientToken: 'jobs-nucleus-lite', timestamp: expect.any(Number) });
+    expect(Number.isInteger(answer.timestamp)).toBe(true);
+  });
+
+  test('a deployment is announced in both forms after its commit, fetched, begun and reported; then none is pending', async () => {
+    const client = await connected();
+    await client.subscribe(jobs('core', `notify-${namespace}`));
+    await client.subscribe(jobs('core', `notify-next-${namespace}`));
+    const { jobId, id } = await deploy();
+    const list = JSON.parse((await client.next(jobs('core', `notify-${namespace}`))).payload);
+    expect(list.jobs).toMatchObject({ QUEUED: [{ jobId, versionNumber: 1, executionNumber: 1 }] });
+    expect(list.jobs).not.toHaveProperty('IN_PROGRESS');
+    const next = JSON.parse((await client.next(jobs('core', `notify-next-${namespace}`))).payload);
+    expect(next.execution).toMatchObject({ jobId, status: 'QUEUED', jobDocument: { deploymentId: id } });
+
+    const described = await request(client, jobs('core', `$next/${namespace}/get`), {
+      thingName: 'core',
+      jobId: '$next',
+    });
+    expect(described.execution).toMatchObject({
+      jobId,
+      thingName: 'core',
+      status: 'QUEUED',
+      jobDocument: { deploymentId: id },
+    });
+    const update = jobs('core', `${jobId}/${namespace}/update`);
+    await request(client, update, { status: 'IN_PROGRESS', statusDetails: {} });
+    const running = await request(client, jobs('core', `$next/${namespace}/get`), {});
+    expect(running.execution).toMatchObject({ jobId, status: 'IN_PROGRESS', versionNumber: 2 });
+    const done = await request(client, update, { status: 'SUCCEEDED', includeJobExecutionState: true });
+    expect(done.executionState).toMatchObject({ status: 'SUCCEEDED', versionNumber: 3 });
+    expect(JSON.parse((await client.next(jobs('core', `notify-${namespace}`))).payload).jobs).toEqual({});
+
+    await request(client, update, { status: 'SUCCEEDED' });
+    const refused = await request(client, update, { status: 'FAILED', clientToken: 't' }, 'rejected');
+    expect(refused).toMatchObject({
+      code: 'TerminalStateReached',
+      clientToken: 't',
+      executionState: { status: 'SUCCEEDED' },
+    });
+  });
+
+  test('a device that subscribes gets what is pending already', async () => {
+    const { jobId } = await deploy();
+    const client = await connected();
+    await client.subscribe(jobs('core', '#'));
+    expect(JSON.parse((await client.next(jobs('core', `notify-${namespace}`))).payload).jobs.QUEUED).toMatchObject([
+      { jobId },
+    ]);
+  });
+
+  test('a cancelled deployment is announced by an empty list', async () => {
+    const { id } = await deploy();
+    const client = await connected();
+    await client.subscribe(jobs('core', `notify-${namespace}`));
+    await client.next(jobs('core', `notify-${namespace}`));
+    await cloud.app.deployments.cancel(id);
+    expect(JSON.parse((await client.next(jobs('core', `notify-${namespace}`))).payload).jobs).toEqual({});
+  });
+
+  test('requests that are wrong are rejected on their own topic, with the code of IoT Jobs', async () => {
+    const { jobId } = await deploy();
+    const client = await connected();
+    const rejected = async (topic: string, payload: object | string) =>
+      (await request(client, topic, payload, 'rejected')).code;
+    expect(await rejected(jobs('core', `${jobId}/${namespace}/update`), '{')).toBe('InvalidJson');
+    expect(await rejected(jobs('core', `${jobId}/${namespace}/update`), { status: 'FAILURE' })).toBe('InvalidRequest');
+    expect(await rejected(jobs('core', `unknown/${namespace}/update`), { status: 'FAILED' })).toBe('ResourceNotFound');
+    expect(await rejected(jobs('core', `${jobId}/namespace-other/get`), {})).toBe('ResourceNotFound');
+    expect(await rejected(jobs('core', `${jobId}/nonsense/deep`), {})).toBe('InvalidTopic');
+    const versioned = { status: 'IN_PROGRESS', expectedVersion: 9 };
+    expect(await rejected(jobs('core', `${jobId}/${namespace}/update`), versioned)).toBe('VersionMismatch');
+  });
+
+  test('without a namespace there is no next job, but a job that is named is found', async () => {
+    const { jobId } = await deploy();
+    const client = await connected();
+    expect(await request(client, jobs('core', '$next/get'), {})).not.toHaveProperty('execution');
+    expect(await request(client, jobs('core', 'start-next'), {})).not.toHaveProperty('execution');
+    expect(await request(client, jobs('core', 'get'), {})).toMatchObject({ inProgressJobs: [], queuedJobs: [] });
+    expect(await request(client, jobs('core', `${jobId}/get`), {})).toMatchObject({ execution: { jobId } });
+  });
+});
+
+describe('shadows and status', () => {
+  test('a thing deployment reaches the subscriber of update/accepted; its report completes it', async () => {
+    const base = '$aws/things/core/shadow/name/AWSManagedGreengrassV2Deployment';
+    const client = await connected();
+    await client.subscribe(`${base}/update/accepted`);
+    const { deploymentId } = await cloud.app.deployments.create({ targetArn: cloud.arns.thing('core') });
+    const { state, version } = JSON.parse((await client.next(`${base}/update/accepted`)).payload);
+    const { configurationArn } = JSON.parse(state.desired.fleetConfig);
+    expect(version).toBe(1);
+    const report = { fleetConfigurationArnForStatus: configurationArn, status: 'SUCCEEDED', ggcVersion: '2.18.0' };
+    await request(client, `${base}/update`, { thingName: 'core', state: { reported: report }, version: 0 });
+    expect((await cloud.app.deployments.get(deploymentId)).deployment.status).toBe('COMPLETED');
+    expect(await request(client, `${base}/get`, {})).toMatchObject({ state: { reported: report }, version: 2 });
+  });
+
+  test('a shadow that does not exist is rejected with 404, and what follows an update is sent to subscribers once', async () => {
+    const client = await connected();
+    expect(await request(client, '$aws/things/core/shadow/get', '', 'rejected')).toMatchObject({ code: 404 });
+    await client.subscribe('$aws/things/core/shadow/update/#');
+    await request(client, '$aws/things/core/shadow/update', { state: { desired: { a: 1 } }, clientToken: 'c' });
+    await client.next('$aws/things/core/shadow/update/delta');
+    await client.next('$aws/things/core/shadow/update/documents');
+    expect(client.received.filter(({ topic }) => topic.endsWith('/accepted'))).toHaveLength(1);
+  });
+
+  test('fleet status makes a core device; telemetry is taken and forgotten', async () => {
+    const client = await connected();
+    client.publish('$aws/things/core/greengrass/health/json', { Schema: '1.0.0' });
+    const status = {
+      ggcVersion: '2.18.0',
+      platform: 'linux',
+      architecture: 'amd64',
+      thing: 'core',
+      sequenceNumber: 0,
+      timestamp: 1,
+    };
+    client.publish('$aws/things/core/greengrassv2/health/json', status);
+    await expect
+      .poll(() =>
+        cloud.app.devices.get('core').then(
+          ({ device }) => device.coreVersion,
+          () => '',
+        ),
+      )
+      .toBe('2.18.0');
+  });
+});

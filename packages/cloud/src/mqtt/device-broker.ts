@@ -1,0 +1,136 @@
+import type { Clock, Ids, Log, Timers } from '@greensward/kit';
+import {
+  type AuthenticateResult,
+  type ClientView,
+  type ConnectRequest,
+  createMqttServer,
+  type MqttLimits,
+  type MqttServer,
+} from '@greensward/mqtt/server';
+import type { App } from '../app/app.ts';
+import type { Bus, CloudEvent } from '../ports/bus.ts';
+import { mayPublish, mayReceive, maySubscribe, thingOfClient } from './device-policy.ts';
+import { createJobNotifications } from './job-notifications.ts';
+import { createRequests } from './requests.ts';
+
+/** Who a connection is: the thing that its client id names, by a certificate that is attached to it. */
+interface DevicePrincipal {
+  readonly certificateId: string;
+  readonly thing: string;
+  /** When its certificate was looked up; monotonic ms. */
+  readonly since: number;
+}
+
+export interface DeviceBroker {
+  /** Give it connections, for example with `listenTls`. */
+  readonly server: MqttServer<DevicePrincipal>;
+  /** Ends all connections. */
+  close(): Promise<void>;
+}
+
+export interface DeviceBrokerDeps {
+  readonly app: App;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly limits?: Partial<MqttLimits>;
+}
+
+/** Longer than a connection may take from its certificate's look-up to its CONNACK. */
+const connectMs = 60_000;
+
+/** The MQTT side of the cloud: devices, by certificate, on their own topics. */
+export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
+  const { app, bus, clock, timers, ids, log } = deps;
+  const connected = new Map<string, number>();
+  /** Certificates that changed within the last minute, and when (monotonic ms). */
+  const changedCertificates = new Map<string, number>();
+  const requests = createRequests({
+    app,
+    clock,
+    log,
+    publish: (topic, payload) => server.publish(topic, payload, { qos: 1 }),
+  });
+
+  async function authenticate(request: ConnectRequest): Promise<AuthenticateResult<DevicePrincipal>> {
+    const refuse = (why: string): AuthenticateResult<DevicePrincipal> => {
+      log.warn('a device was refused', { clientId: request.clientId, remoteAddress: request.remoteAddress, why });
+      return { allow: false, reason: 'not-authorized' };
+    };
+    const since = timers.monotonic();
+    if (request.peerCertificate === undefined) return refuse('it presented no certificate');
+    const identity = await app.access.device(request.peerCertificate);
+    if (identity === undefined) return refuse('its certificate is not registered and active');
+    const thing = thingOfClient(request.clientId, identity.things);
+    if (thing === undefined) return refuse('its client id is not that of a thing of its certificate');
+    return { allow: true, principal: { certificateId: identity.certificateId, thing, since } };
+  }
+
+  const server: MqttServer<DevicePrincipal> = createMqttServer<DevicePrincipal>({
+    log,
+    timers,
+    ids,
+    ...(deps.limits === undefined ? {} : { limits: deps.limits }),
+    authenticate,
+    authorizePublish: (client, topic) => mayPublish(client.principal.thing, topic) || refused('publish', client, topic),
+    authorizeSubscribe: (client, filter) =>
+      maySubscribe(client.principal.thing, filter) || refused('subscribe', client, filter),
+    authorizeReceive: (client, topic) => mayReceive(client.principal.thing, topic),
+    isRequest: (topic) => topic.startsWith('$aws/'),
+    onRequest: (client, request) => requests.answer(client.principal.thing, request),
+    onConnected: (client) => {
+      const { thing, certificateId, since } = client.principal;
+      connected.set(thing, (connected.get(thing) ?? 0) + 1);
+      // Revoked between its look-up and now: the event found no connection to end.
+      if ((changedCertificates.get(certificateId) ?? -1) >= since) {
+        server.disconnect((other) => other === client, 'not-authorized');
+      }
+    },
+    onDisconnected: ({ principal: { thing } }) => {
+      const left = (connected.get(thing) ?? 1) - 1;
+      if (left > 0) connected.set(thing, left);
+      else connected.delete(thing);
+    },
+    onSubscribed: (client, filters) => notifications.subscribed(client.principal.thing, filters),
+  });
+  const notifications = createJobNotifications({ app, server, clock, log });
+
+  function refused(what: 'publish' | 'subscribe', client: ClientView<DevicePrincipal>, topic: string): false {
+    log.warn(`a ${what} was refused`, { clientId: client.clientId, thing: client.principal.thing, topic });
+    return false;
+  }
+
+  function heard(event: CloudEvent): void {
+    switch (event.kind) {
+      case 'pending-changed':
+        notifications.changed(event.things.filter((thing) => connected.has(thing)));
+        break;
+      case 'shadow-changed':
+        for (const { topic, payload } of event.messages) server.publish(topic, payload, { qos: 1 });
+        break;
+      case 'certificate-changed':
+        noteChange(event.certificateId);
+        server.disconnect(({ principal }) => principal.certificateId === event.certificateId, 'not-authorized');
+        break;
+      case 'rollout':
+        break;
+    }
+  }
+  function noteChange(certificateId: string): void {
+    const now = timers.monotonic();
+    for (const [id, at] of changedCertificates) if (at < now - connectMs) changedCertificates.delete(id);
+    changedCertificates.set(certificateId, now);
+  }
+  const unsubscribe = bus.subscribe(heard);
+
+  return {
+    server,
+    async close() {
+      unsubscribe();
+      await server.close();
+      await Promise.all([requests.idle(), notifications.idle()]);
+    },
+  };
+}

@@ -1,0 +1,127 @@
+import { type Duplex, duplexPair } from 'node:stream';
+import type { MqttServer } from '@greensward/mqtt/server';
+
+interface Received {
+  readonly topic: string;
+  readonly payload: string;
+}
+
+/** A bare MQTT 3.1.1 client over a stream in memory, only as much of it as the tests of the broker need. */
+export interface TestClient {
+  /** The return code of the CONNACK; undefined when the connection ended before. */
+  readonly connack: Promise<number | undefined>;
+  readonly received: Received[];
+  subscribe(filter: string): Promise<number>;
+  publish(topic: string, payload: object | string): void;
+  /** Resolves with the next message on this topic that was not taken before. */
+  next(topic: string): Promise<Received>;
+  readonly closed: Promise<void>;
+  end(): void;
+}
+
+export function connectTestClient<P>(
+  server: MqttServer<P>,
+  clientId: string,
+  certificate: Uint8Array | undefined,
+): TestClient {
+  const [near, far] = duplexPair();
+  server.handle(far, { address: 'test', ...(certificate === undefined ? {} : { certificate }) });
+  const received: Received[] = [];
+  const waiting: (() => boolean)[] = [];
+  const taken = new Set<Received>();
+  const answers: ((value: number) => void)[] = [];
+  const connack = Promise.withResolvers<number | undefined>();
+  const closed = Promise.withResolvers<void>();
+  let packetId = 0;
+
+  readPackets(near, (type, body) => {
+    if (type === 2) connack.resolve(body[1]);
+    else if (type === 9) answers.shift()?.(body[2] ?? 0x80);
+    else if (type === 3) {
+      const length = body.readUInt16BE(0);
+      const end = 2 + length;
+      received.push({ topic: body.toString('utf8', 2, end), payload: body.toString('utf8', end) });
+    }
+    for (let index = waiting.length - 1; index >= 0; index--) if (waiting[index]?.()) waiting.splice(index, 1);
+  });
+  for (const event of ['end', 'close']) {
+    near.on(event, () => {
+      connack.resolve(undefined);
+      closed.resolve();
+      near.end(); // The pair is open in one direction until both have ended.
+    });
+  }
+  near.on('error', () => {});
+  near.write(packet(0x10, [text('MQTT'), Buffer.from([4, 2, 0, 60]), text(clientId)]));
+
+  return {
+    connack: connack.promise,
+    closed: closed.promise,
+    received,
+    subscribe(filter) {
+      const { promise, resolve } = Promise.withResolvers<number>();
+      answers.push(resolve);
+      // QoS 0, so that nothing needs to be acknowledged here.
+      near.write(packet(0x82, [Buffer.from([0, ++packetId]), text(filter), Buffer.from([0])]));
+      return promise;
+    },
+    publish(topic, payload) {
+      near.write(
+        packet(0x30, [text(topic), Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload))]),
+      );
+    },
+    next(topic) {
+      const { promise, resolve } = Promise.withResolvers<Received>();
+      const take = () => {
+        const message = received.find((each) => each.topic === topic && !taken.has(each));
+        if (message === undefined) return false;
+        taken.add(message);
+        resolve(message);
+        return true;
+      };
+      if (!take()) waiting.push(take);
+      return promise;
+    },
+    end: () => near.end(packet(0xe0, [])),
+  };
+}
+
+function text(value: string): Buffer {
+  const bytes = Buffer.from(value);
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(bytes.length);
+  return Buffer.concat([length, bytes]);
+}
+
+function packet(header: number, parts: readonly Buffer[]): Buffer {
+  const body = Buffer.concat(parts);
+  const length: number[] = [];
+  let rest = body.length;
+  do {
+    const digit = rest % 128;
+    rest = Math.floor(rest / 128);
+    length.push(rest > 0 ? digit | 0x80 : digit);
+  } while (rest > 0);
+  return Buffer.concat([Buffer.from([header, ...length]), body]);
+}
+
+function readPackets(stream: Duplex, onPacket: (type: number, body: Buffer) => void): void {
+  let pending = Buffer.alloc(0);
+  stream.on('data', (chunk: Buffer) => {
+    pending = Buffer.concat([pending, chunk]);
+    for (;;) {
+      let length = 0;
+      let at = 1;
+      let factor = 1;
+      for (; at < pending.length; at++, factor *= 128) {
+        length += ((pending[at] ?? 0) & 0x7f) * factor;
+        if (((pending[at] ?? 0) & 0x80) === 0) break;
+      }
+      if (at >= pending.length || pending.length < at + 1 + length) return;
+      const type = (pending[0] ?? 0) >> 4;
+      const body = pending.subarray(at + 1, at + 1 + length);
+      pending = pending.subarray(at + 1 + length);
+      onPacket(type, body);
+    }
+  });
+}

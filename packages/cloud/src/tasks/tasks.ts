@@ -1,0 +1,35 @@
+import type { Clock, Ids, Log, Timers } from '@greensward/kit';
+import type { Bus } from '../ports/bus.ts';
+import type { Storage } from '../ports/storage.ts';
+import { pruneTick } from './prune-tick.ts';
+import { rolloutTick } from './rollout-tick.ts';
+import { createScheduler, type Task } from './scheduler.ts';
+import { timeoutTick } from './timeout-tick.ts';
+
+/** What the background tasks need. */
+export interface TaskDeps {
+  readonly storage: Storage;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly ids: Ids;
+  readonly log: Log;
+}
+
+/** Starts the background tasks: rollouts (also on a signal of the bus), timeouts, and the pruning of old answers. */
+export function startTasks(deps: TaskDeps): { stop(): Promise<void> } {
+  const start = (task: Task) => createScheduler(task, { ...deps, chance: () => (deps.ids.random(1)[0] ?? 0) / 256 });
+  const rollout = start({ name: 'rollout', tick: () => rolloutTick(deps), maxIdleMs: 60_000 });
+  // IoT Jobs: an execution times out within a minute of its timer. New timers give no signal, so it looks twice a minute.
+  const timeouts = start({ name: 'timeouts', tick: () => timeoutTick(deps), maxIdleMs: 30_000 });
+  const prune = start({ name: 'prune', tick: () => pruneTick(deps), maxIdleMs: 3_600_000 });
+  const unsubscribe = deps.bus.subscribe((event) => {
+    if (event.kind === 'rollout') rollout.signal();
+  });
+  return {
+    async stop() {
+      unsubscribe();
+      await Promise.all([rollout.stop(), timeouts.stop(), prune.stop()]);
+    },
+  };
+}
