@@ -1,0 +1,45 @@
+import { Fault } from '@greensward/kit';
+import { type ArnScope, parseGreengrassArn, parseIotArn } from '@greensward/protocol/arn';
+import type { Account } from '../app/context.ts';
+
+/** Where the resources of the account are. */
+export function scopeOf({ partition, region, accountId }: Account): ArnScope {
+  return { partition, region, account: accountId };
+}
+
+/** Name and version in a component version ARN. Fails with `ValidationException`. */
+export function versionOf(arn: string): { name: string; version: string } {
+  const parsed = parseGreengrassArn(arn);
+  if (parsed?.kind !== 'component-version') throw invalidArn('arn', 'a component version');
+  return { name: parsed.name, version: parsed.version };
+}
+
+/** The name in a component ARN. Fails with `ValidationException`. */
+export function componentOf(arn: string): string {
+  const parsed = parseGreengrassArn(arn);
+  if (parsed?.kind !== 'component') throw invalidArn('arn', 'a component');
+  return parsed.name;
+}
+
+/** The name given outright or in the ARN of a thing or group; both must agree. Fails with `ValidationException`. */
+export function nameOrArn(
+  kind: 'thing' | 'thinggroup',
+  members: { readonly name: string; readonly arn: string },
+  name: string | undefined,
+  arn: string | undefined,
+): string {
+  const parsed = arn === undefined ? undefined : parseIotArn(arn);
+  if (arn !== undefined && parsed?.kind !== kind) throw invalidArn(members.arn, `a ${kind}`);
+  const found = name ?? parsed?.name;
+  if (found === undefined || (parsed !== undefined && parsed.name !== found)) {
+    throw new Fault('ValidationException', `${members.name} or ${members.arn} must name one ${kind}`);
+  }
+  return found;
+}
+
+function invalidArn(member: string, what: string): Fault {
+  const message = `${member} is not the ARN of ${what}`;
+  return new Fault('ValidationException', message, {
+    context: { reason: 'FIELD_VALIDATION_FAILED', fields: [{ name: member, message }] },
+  });
+}

@@ -1,0 +1,197 @@
+import { Agent, get } from 'node:https';
+import { TLSSocket } from 'node:tls';
+import { CreateComponentVersionCommand, GreengrassV2Client } from '@aws-sdk/client-greengrassv2';
+import {
+  AddThingToThingGroupCommand,
+  AttachThingPrincipalCommand,
+  CreateKeysAndCertificateCommand,
+  CreateThingCommand,
+  CreateThingGroupCommand,
+  IoTClient,
+  UpdateCertificateCommand,
+} from '@aws-sdk/client-iot';
+import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type RunningCloud, runCloud, sdkConfiguration, send } from '../testing/running-cloud.ts';
+
+interface Identity {
+  readonly ca: string;
+  readonly key: string;
+  readonly cert: string;
+  readonly certificateId: string;
+}
+
+let cloud: RunningCloud;
+let foreign: RunningCloud;
+let iot: IoTClient;
+let device: Identity;
+
+async function identity(of: RunningCloud): Promise<Identity & { arn: string }> {
+  const made = await new IoTClient(sdkConfiguration(of)).send(
+    new CreateKeysAndCertificateCommand({ setAsActive: true }),
+  );
+  return {
+    ca: cloud.rootPem,
+    key: made.keyPair?.PrivateKey ?? '',
+    cert: made.certificatePem ?? '',
+    certificateId: made.certificateId ?? '',
+    arn: made.certificateArn ?? '',
+  };
+}
+
+beforeAll(async () => {
+  [cloud, foreign] = await Promise.all([runCloud(), runCloud()]);
+  iot = new IoTClient(sdkConfiguration(cloud));
+  const made = await identity(cloud);
+  device = made;
+  await iot.send(new CreateThingCommand({ thingName: 'core' }));
+  await iot.send(new CreateThingCommand({ thingName: 'other' }));
+  await iot.send(new AttachThingPrincipalCommand({ thingName: 'core', principal: made.arn }));
+  await iot.send(new CreateThingGroupCommand({ thingGroupName: 'plant' }));
+  await iot.send(new CreateThingGroupCommand({ thingGroupName: 'line', parentGroupName: 'plant' }));
+  await iot.send(new AddThingToThingGroupCommand({ thingGroupName: 'line', thingName: 'core' }));
+});
+
+afterAll(async () => {
+  await Promise.all([cloud.destroy(), foreign.destroy()]);
+});
+
+const ask = (
+  path: string,
+  options: { method?: string; body?: string; tls?: Partial<Identity> & { ALPNProtocols?: string[] } } = {},
+) => send(cloud.ports.devicePort, { ...options, path, tls: { ...device, ...options.tls } });
+
+describe('the device port', () => {
+  const groups = '/greengrass/v2/coreDevices/core/thingGroups';
+
+  test('tells a device its groups with their ancestors', async () => {
+    const answer = await ask(groups);
+    expect(answer.status).toBe(200);
+    expect(answer.json()).toEqual({
+      thingGroups: [
+        {
+          thingGroupName: 'line',
+          thingGroupArn: 'arn:aws:iot:us-east-1:000000000000:thinggroup/line',
+          rootToParentThingGroups: [
+            { thingGroupName: 'plant', thingGroupArn: 'arn:aws:iot:us-east-1:000000000000:thinggroup/plant' },
+          ],
+        },
+      ],
+    });
+  });
+
+  test.each([[['x-amzn-http-ca', 'http/1.1']], [['http/1.1']], [['x-amzn-http-ca']]])(
+    'speaks HTTP/1.1 for ALPN %s',
+    async (ALPNProtocols) => {
+      expect((await ask(groups, { tls: { ALPNProtocols } })).status).toBe(200);
+    },
+  );
+
+  test('knows a device again when its TLS session is resumed', async () => {
+    const agent = new Agent({ ...device, servername: 'localhost', keepAlive: false });
+    const once = () =>
+      new Promise<{ status: number | undefined; resumed: boolean }>((resolve, reject) => {
+        const request = get({ agent, host: '127.0.0.1', port: cloud.ports.devicePort, path: groups }, (response) => {
+          const resumed = response.socket instanceof TLSSocket && response.socket.isSessionReused();
+          response.resume().on('end', () => resolve({ status: response.statusCode, resumed }));
+        });
+        request.on('error', reject);
+      });
+    expect(await once()).toEqual({ status: 200, resumed: false });
+    expect(await once()).toEqual({ status: 200, resumed: true });
+  });
+
+  test('another thing is refused with 403', async () => {
+    const answer = await ask('/greengrass/v2/coreDevices/other/thingGroups');
+    expect(answer.status).toBe(403);
+    expect(answer.headers['x-amzn-errortype']).toBe('AccessDeniedException');
+    expect((await ask('/things/other/shadow')).status).toBe(403);
+    expect((await ask('/things/other/jobs')).status).toBe(403);
+  });
+
+  test('no certificate, one of another authority and one that is not active are refused', async () => {
+    const { ca } = device;
+    const none = await send(cloud.ports.devicePort, { path: groups, tls: { ca } });
+    const theirs = await identity(foreign);
+    const inactive = await identity(cloud);
+    await iot.send(new UpdateCertificateCommand({ certificateId: inactive.certificateId, newStatus: 'INACTIVE' }));
+    const answers = [none, await ask(groups, { tls: theirs }), await ask(groups, { tls: inactive })];
+    expect(answers.map(({ status }) => status)).toEqual([403, 403, 403]);
+    expect(cloud.log.filter(({ message, status }) => message === 'refused' && status === 403).length).toBeGreaterThan(
+      2,
+    );
+  });
+
+  test('serves the jobs and the shadows of its own thing', async () => {
+    expect((await ask('/things/core/jobs')).json()).toEqual({ inProgressJobs: [], queuedJobs: [] });
+    const update = await ask('/things/core/shadow', { method: 'POST', body: '{"state":{"reported":{"on":true}}}' });
+    expect(update.status).toBe(200);
+    expect((await ask('/things/core/shadow')).json()).toMatchObject({ state: { reported: { on: true } } });
+  });
+
+  test('an unknown path is a JSON 404 and a line in the log', async () => {
+    const answer = await ask('/greengrass/v2/somethingNew');
+    expect(answer.status).toBe(404);
+    expect(answer.headers['x-amzn-errortype']).toBe('ResourceNotFoundException');
+    expect(cloud.log).toContainEqual(
+      expect.objectContaining({ message: 'refused', path: '/greengrass/v2/somethingNew' }),
+    );
+  });
+
+  test('resolves a component, and serves its artifact without a certificate, whole and in ranges', async () => {
+    const s3 = new S3Client({ ...sdkConfiguration(cloud), forcePathStyle: true });
+    await s3.send(new CreateBucketCommand({ Bucket: 'artifacts' }));
+    await s3.send(new PutObjectCommand({ Bucket: 'artifacts', Key: 'dir/run me.sh', Body: 'echo hello' }));
+    const greengrass = new GreengrassV2Client(sdkConfiguration(cloud));
+    const recipe = {
+      RecipeFormatVersion: '2020-01-25',
+      ComponentName: 'com.example.App',
+      ComponentVersion: '1.0.0',
+      Manifests: [{ Platform: { os: 'linux' }, Artifacts: [{ Uri: 's3://artifacts/dir/run me.sh' }] }],
+    };
+    const inlineRecipe = Buffer.from(JSON.stringify(recipe));
+    const { arn = '' } = await greengrass.send(new CreateComponentVersionCommand({ inlineRecipe }));
+    const body = JSON.stringify({
+      platform: { attributes: { os: 'linux', architecture: 'amd64' } },
+      componentCandidates: [
+        { componentName: 'com.example.App', versionRequirements: { 'thinggroup/line': '>=1.0.0' } },
+      ],
+    });
+    const resolved = await ask('/greengrass/v2/resolveComponentCandidates', { method: 'POST', body });
+    expect(resolved.status).toBe(200);
+    const [found] = resolved.json()['resolvedComponentVersions'] as { arn: string; recipe: string }[];
+    expect(found?.arn).toBe(arn);
+    const answered = JSON.parse(Buffer.from(found?.recipe ?? '', 'base64').toString());
+    const uri: string = answered.Manifests[0].Artifacts[0].Uri;
+    expect(uri).toMatch(/^greengrass:/);
+    const name = uri.slice('greengrass:'.length).split('/').map(encodeURIComponent).join('/');
+    const signed = await ask(`/greengrass/v2/components/${arn}/artifacts/${name}`);
+    const url = new URL(String(signed.json()['preSignedUrl']));
+    expect(url.hostname).toBe('localhost');
+    expect(url.port).toBe(String(cloud.ports.devicePort));
+    const { ca } = device;
+    const path = `${url.pathname}${url.search}`;
+    const whole = await send(cloud.ports.devicePort, { path, tls: { ca } });
+    expect(whole.body.toString()).toBe('echo hello');
+    expect(whole.headers['content-length']).toBe('10');
+    const part = await send(cloud.ports.devicePort, { path, tls: { ca }, headers: { range: 'bytes=5-9' } });
+    expect([part.status, part.body.toString(), part.headers['content-range']]).toEqual([206, 'hello', 'bytes 5-9/10']);
+    const head = await send(cloud.ports.devicePort, { method: 'HEAD', path, tls: { ca } });
+    expect([head.status, head.headers['content-length'], head.body.length]).toEqual([200, '10', 0]);
+    const forged = await send(cloud.ports.devicePort, {
+      path: path.replace(/signature=../, 'signature=00'),
+      tls: { ca },
+    });
+    expect(forged.status).toBe(403);
+  });
+
+  test('a component that no version fits is 404 in the words a nucleus looks for', async () => {
+    const body = JSON.stringify({
+      platform: { attributes: { os: 'linux' } },
+      componentCandidates: [{ componentName: 'com.example.None', versionRequirements: { LOCAL: '*' } }],
+    });
+    const answer = await ask('/greengrass/v2/resolveComponentCandidates', { method: 'POST', body });
+    expect(answer.status).toBe(404);
+    expect(answer.json()['message']).toContain('no usable version');
+  });
+});

@@ -1,0 +1,150 @@
+import { Fault } from '@greensward/kit';
+import { componentArn, componentVersionArn } from '@greensward/protocol/arn';
+import type { greengrassv2 } from '@greensward/protocol/greengrassv2';
+import type { Account } from '../../app/context.ts';
+import type { ComponentVersion } from '../../domain/components/component.ts';
+import { componentOf, scopeOf, versionOf } from '../arns.ts';
+import { pager } from '../page-token.ts';
+import type { Handlers } from '../wire/rest-json.ts';
+
+type ComponentHandlers = Pick<
+  Handlers<typeof greengrassv2.operations>,
+  | 'CreateComponentVersion'
+  | 'DescribeComponent'
+  | 'GetComponent'
+  | 'GetComponentVersionArtifact'
+  | 'ListComponentVersions'
+  | 'ListComponents'
+  | 'DeleteComponent'
+  | 'ResolveComponentCandidates'
+>;
+
+export const componentHandlers: ComponentHandlers = {
+  async CreateComponentVersion({ inlineRecipe, lambdaFunction, tags, clientToken }, { app, account }) {
+    if ((inlineRecipe === undefined) === (lambdaFunction === undefined)) {
+      throw invalid('inlineRecipe', 'Exactly one of inlineRecipe and lambdaFunction is required');
+    }
+    if (inlineRecipe === undefined) {
+      throw invalid('lambdaFunction', 'lambdaFunction is not supported: there are no Lambda functions here to import');
+    }
+    const component = await app.components.create({
+      recipe: inlineRecipe,
+      ...(tags === undefined ? {} : { tags }),
+      ...(clientToken === undefined ? {} : { clientToken }),
+    });
+    return {
+      arn: arnOf(component, account),
+      componentName: component.name,
+      componentVersion: component.version,
+      creationTimestamp: component.createdAt,
+      // AWS answers REQUESTED and lets the client poll; here the artifacts are fetched before the answer.
+      status: statusOf(component),
+    };
+  },
+
+  async DescribeComponent({ arn }, { app, account }) {
+    const { name, version } = versionOf(arn);
+    const { component, tags } = await app.components.describe(name, version);
+    return {
+      arn: arnOf(component, account),
+      componentName: component.name,
+      componentVersion: component.version,
+      creationTimestamp: component.createdAt,
+      publisher: filled(component.publisher),
+      description: filled(component.description),
+      status: statusOf(component),
+      platforms: component.platforms,
+      tags,
+    };
+  },
+
+  async GetComponent({ arn, recipeOutputFormat }, { app }) {
+    const { name, version } = versionOf(arn);
+    const { format, text, tags } = await app.components.recipe(name, version, recipeOutputFormat);
+    return { recipeOutputFormat: format, recipe: Buffer.from(text, 'utf8'), tags };
+  },
+
+  async GetComponentVersionArtifact({ arn, artifactName }, { app, host }) {
+    const { name, version } = versionOf(arn);
+    return { preSignedUrl: await app.components.artifactUrl(name, version, artifactName, host) };
+  },
+
+  async ListComponentVersions({ arn, nextToken, maxResults }, { app, account }) {
+    const name = componentOf(arn);
+    const pages = pager('ListComponentVersions', { name });
+    const page = await app.components.versions(name, pages.request(nextToken, maxResults ?? 50));
+    const componentVersions = page.items.map((component) => ({
+      componentName: component.name,
+      componentVersion: component.version,
+      arn: arnOf(component, account),
+    }));
+    return { componentVersions, nextToken: pages.token(page.next) };
+  },
+
+  async ListComponents({ scope = 'PRIVATE', nextToken, maxResults }, { app, account }) {
+    const pages = pager('ListComponents', { scope });
+    const request = pages.request(nextToken, maxResults ?? 50);
+    // There are no public components here: every component belongs to the account.
+    if (scope === 'PUBLIC') return { components: [] };
+    const page = await app.components.list(request);
+    const components = page.items.map((component) => ({
+      arn: componentArn(scopeOf(account), component.name),
+      componentName: component.name,
+      latestVersion: {
+        arn: arnOf(component, account),
+        componentVersion: component.version,
+        creationTimestamp: component.createdAt,
+        description: filled(component.description),
+        publisher: filled(component.publisher),
+        platforms: component.platforms,
+      },
+    }));
+    return { components, nextToken: pages.token(page.next) };
+  },
+
+  async DeleteComponent({ arn }, { app }) {
+    const { name, version } = versionOf(arn);
+    await app.components.delete(name, version);
+    return undefined;
+  },
+
+  async ResolveComponentCandidates({ platform, componentCandidates = [] }, { app, account }) {
+    const candidates = componentCandidates.map(({ componentName, componentVersion, versionRequirements }, index) => {
+      if (componentName === undefined) throw invalid(`componentCandidates[${index}].componentName`, 'is required');
+      return {
+        name: componentName,
+        ...(componentVersion === undefined ? {} : { version: componentVersion }),
+        requirements: versionRequirements ?? {},
+      };
+    });
+    const resolved = await app.components.resolve({ attributes: platform?.attributes ?? {}, candidates });
+    return {
+      resolvedComponentVersions: resolved.map(({ component, recipe }) => ({
+        arn: arnOf(component, account),
+        componentName: component.name,
+        componentVersion: component.version,
+        recipe: Buffer.from(recipe, 'utf8'),
+        vendorGuidance: 'ACTIVE' as const,
+      })),
+    };
+  },
+};
+
+function arnOf(component: ComponentVersion, account: Account): string {
+  return componentVersionArn(scopeOf(account), component.name, component.version);
+}
+
+function statusOf({ state, message, errors }: ComponentVersion) {
+  return { componentState: state, message, errors, vendorGuidance: 'ACTIVE' as const };
+}
+
+/** The API has no empty descriptions: they are left out. */
+function filled(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text;
+}
+
+function invalid(name: string, message: string): Fault {
+  return new Fault('ValidationException', message, {
+    context: { reason: 'FIELD_VALIDATION_FAILED', fields: [{ name, message }] },
+  });
+}

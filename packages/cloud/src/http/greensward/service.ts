@@ -1,0 +1,101 @@
+import { defineService, type Service } from '@greensward/protocol/service';
+import type { Operation } from '@greensward/protocol/walker';
+
+/** How far a rollout is. Counts are things by the status of their newest execution. */
+interface DeploymentProgress {
+  readonly deploymentId: string;
+  readonly targetArn: string;
+  readonly status: string;
+  readonly statusReason?: string | undefined;
+  readonly counts: Readonly<Record<string, number>>;
+  /** True when no thing of the target is queued, in progress, or still without an execution. */
+  readonly settled: boolean;
+  readonly executions: readonly ExecutionProgress[];
+  readonly nextToken?: string | undefined;
+}
+
+export interface ExecutionProgress {
+  readonly thing: string;
+  readonly status: string;
+  /** Epoch ms here, epoch seconds on the wire; absent for the one thing of a thing deployment. */
+  readonly lastUpdatedAt?: number | undefined;
+  readonly reason?: string | undefined;
+}
+
+interface ProgressRequest {
+  readonly deploymentId: string;
+  readonly maxResults?: number | undefined;
+  readonly nextToken?: string | undefined;
+}
+
+/** Everything that a device of this cloud has to be told. */
+interface DeviceEndpoints {
+  readonly endpoints: {
+    readonly host: string;
+    readonly mqttPort: number;
+    readonly devicePort: number;
+    readonly region: string;
+  };
+  readonly rootCaPem: string;
+}
+
+interface Operations {
+  readonly GetDeploymentProgress: Operation<ProgressRequest, DeploymentProgress>;
+  readonly GetDeviceEndpoints: Operation<object, DeviceEndpoints>;
+}
+
+const progressUri = '/greensward/v1/deployments/{deploymentId}/progress';
+const endpointsUri = '/greensward/v1/device-endpoints';
+
+/** What AWS has no call for, in the form of the generated tables. Signed for the service `greensward`. */
+export const greensward: Service<Operations> = defineService<Operations>(
+  {
+    service: 'greensward',
+    operations: {
+      GetDeploymentProgress: {
+        method: 'GET',
+        uri: progressUri,
+        status: 200,
+        input: 'ProgressRequest',
+        output: 'DeploymentProgress',
+        errors: [],
+      },
+      GetDeviceEndpoints: { method: 'GET', uri: endpointsUri, status: 200, output: 'DeviceEndpoints', errors: [] },
+    },
+    enums: {},
+    structures: {
+      ProgressRequest: {
+        deploymentId: { type: 'string', required: true, in: 'label' },
+        maxResults: { type: 'number', in: 'query' },
+        nextToken: { type: 'string', in: 'query' },
+      },
+      DeploymentProgress: {
+        deploymentId: { type: 'string' },
+        targetArn: { type: 'string' },
+        status: { type: 'string' },
+        statusReason: { type: 'string' },
+        counts: { type: '{number}' },
+        settled: { type: 'boolean' },
+        executions: { type: '[ExecutionProgress]' },
+        nextToken: { type: 'string' },
+      },
+      ExecutionProgress: {
+        thing: { type: 'string' },
+        status: { type: 'string' },
+        lastUpdatedAt: { type: 'timestamp' },
+        reason: { type: 'string' },
+      },
+      DeviceEndpoints: { endpoints: { type: 'json' }, rootCaPem: { type: 'string' } },
+    },
+    errors: {
+      InternalServerException: { status: 500, members: {} },
+      ResourceNotFoundException: {
+        status: 404,
+        members: { resourceId: { type: 'string' }, resourceType: { type: 'string' } },
+      },
+      ValidationException: { status: 400, members: { reason: { type: 'string' }, fields: { type: 'json' } } },
+    },
+    allOperations: { GetDeploymentProgress: ['GET', progressUri], GetDeviceEndpoints: ['GET', endpointsUri] },
+  },
+  { '*.maxResults': { min: 1, max: 250 } },
+);

@@ -1,0 +1,24 @@
+import { iot } from '@greensward/protocol/iot';
+import type { ServiceRoutes } from '../exchange.ts';
+import { type Handlers, restJsonRoutes, restJsonService } from '../wire/rest-json.ts';
+import { certificateHandlers } from './certificates.ts';
+import { endpointHandlers } from './endpoints.ts';
+import { groupHandlers } from './groups.ts';
+import { jobHandlers } from './jobs.ts';
+import { policyHandlers } from './policies.ts';
+import { thingHandlers } from './things.ts';
+
+/** Every operation that is served: one that lacks its handler is a type error. */
+const handlers: Handlers<typeof iot.operations> = {
+  ...thingHandlers,
+  ...groupHandlers,
+  ...certificateHandlers,
+  ...policyHandlers,
+  ...endpointHandlers,
+  ...jobHandlers,
+};
+
+/** The part of AWS IoT Core that Greengrass needs, signed. */
+export function iotService(): ServiceRoutes {
+  return restJsonService(iot, restJsonRoutes(iot, handlers, { access: 'signed' }));
+}

@@ -1,0 +1,156 @@
+import { type Clock, Fault, type Ids, type Log, messageChain } from '@greensward/kit';
+import type { App } from '../app/app.ts';
+import type { Account } from '../app/context.ts';
+import type { Authenticate } from './authenticate.ts';
+import { readWhole } from './body.ts';
+import {
+  type Answer,
+  type Arrival,
+  type Call,
+  type Caller,
+  type Endpoints,
+  type ErrorStyle,
+  headerOf,
+  type Route,
+  type ServiceRoutes,
+} from './exchange.ts';
+import { restJsonErrors } from './wire/rest-json.ts';
+
+/** One listener: what its requests are served from. */
+export interface Edge {
+  readonly app: App;
+  readonly account: Account;
+  readonly endpoints: Endpoints;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly authenticate: Authenticate;
+  /** The service that a request is for, or a refusal. */
+  service(arrival: Arrival): ServiceRoutes;
+}
+
+/** Errors of a request for which no service was found. */
+const anyService = restJsonErrors({ errors: new Map() });
+
+const nothing = new Uint8Array();
+
+/** The one path of every request, on every port. Never rejects. */
+export async function serve(edge: Edge, arrival: Arrival): Promise<Answer> {
+  // 1 id, 2 log
+  const requestId = edge.ids.uuid();
+  const started = edge.clock.now();
+  const log = edge.log.child({ id: requestId });
+  let style = anyService;
+  let route: Route | undefined;
+  let caller: Caller = { kind: 'anonymous' };
+  try {
+    // 3 route: the service, then method and path
+    const service = edge.service(arrival);
+    style = service.errors;
+    route = service.route(arrival);
+    // 4 read
+    const body = await read(arrival, route);
+    // 5 authenticate
+    const authenticated = await edge.authenticate(arrival, route, body, started);
+    caller = authenticated.caller;
+    // 6 parse
+    const input = route.parse({ arrival, body, payloadHash: authenticated.payloadHash });
+    // 7 authorize
+    authorize(route, input, caller);
+    // 8 handle
+    const output = await route.handle(input, callOf(edge, arrival, caller, log, started));
+    // 9 serialize
+    const answer = route.serialize(output);
+    note(log, 'served', arrival, route, caller, { status: answer.status, ms: edge.clock.now() - started });
+    return withCommonHeaders(answer, requestId);
+  } catch (error) {
+    const refused = refuse(error, style, requestId, arrival.path);
+    const facts = { status: refused.answer.status, ms: edge.clock.now() - started, code: refused.code };
+    if (refused.answer.status < 500) {
+      note(log, 'refused', arrival, route, caller, { ...facts, why: refused.message });
+    } else {
+      log.error('failed', {
+        ...described(arrival, route, caller),
+        ...facts,
+        why: messageChain(error),
+        stack: stackOf(error),
+      });
+    }
+    return withCommonHeaders(refused.answer, requestId);
+  }
+}
+
+async function read(arrival: Arrival, route: Route): Promise<Uint8Array> {
+  if (route.body === 'stream') return nothing;
+  return readWhole(arrival.body, headerOf(arrival.headers, 'content-length'), route.maxBytes);
+}
+
+/** An access key may do everything in its account; a device, which is a thing, may ask about itself. */
+function authorize(route: Route, input: unknown, caller: Caller): void {
+  if (caller.kind !== 'device') return;
+  if (caller.things.length === 0) {
+    throw new Fault('AccessDeniedException', 'The client certificate is attached to no thing');
+  }
+  const thing = route.thing?.(input);
+  if (thing !== undefined && !caller.things.includes(thing)) {
+    throw new Fault('AccessDeniedException', `The client certificate is not that of the thing ${thing}`);
+  }
+}
+
+function callOf(edge: Edge, arrival: Arrival, caller: Caller, log: Log, now: number): Call {
+  const { app, account, endpoints } = edge;
+  const host = headerOf(arrival.headers, 'host')?.replace(/:\d+$/, '') ?? '';
+  return { app, account, endpoints, host, caller, log, now };
+}
+
+interface Refusal {
+  readonly answer: Answer;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** The one place where errors become answers. What the service does not know is a 500 without details. */
+function refuse(error: unknown, style: ErrorStyle, requestId: string, path: string): Refusal {
+  const code = error instanceof Fault ? style.translate(error.code) : style.internal;
+  const status = style.status(code);
+  if (error instanceof Fault && status !== undefined && code !== style.internal) {
+    const { message, context } = error;
+    return { answer: style.render({ code, status, message, context, requestId, path }), code, message };
+  }
+  const message = 'An internal error occurred. The log of the service has it under the request id.';
+  const failure = { code: style.internal, status: 500, message, context: {}, requestId, path };
+  return { answer: style.render(failure), code: style.internal, message };
+}
+
+/** Date is the server's to add. S3 clients read the second spelling of the request id. */
+function withCommonHeaders(answer: Answer, requestId: string): Answer {
+  return { ...answer, headers: { ...answer.headers, 'x-amzn-requestid': requestId, 'x-amz-request-id': requestId } };
+}
+
+function note(
+  log: Log,
+  what: string,
+  arrival: Arrival,
+  route: Route | undefined,
+  caller: Caller,
+  facts: Readonly<Record<string, unknown>>,
+): void {
+  log.info(what, { ...described(arrival, route, caller), ...facts });
+}
+
+/** Never the query: it may carry a signature. */
+function described(arrival: Arrival, route: Route | undefined, caller: Caller): Record<string, unknown> {
+  const operation = route === undefined ? {} : { service: route.service, operation: route.operation };
+  const where = route === undefined || route.service === 's3' ? { method: arrival.method, path: arrival.path } : {};
+  const who =
+    caller.kind === 'device'
+      ? { things: caller.things }
+      : caller.kind === 'user'
+        ? { accessKey: caller.accessKeyId }
+        : {};
+  return { ...operation, ...where, ...who };
+}
+
+function stackOf(error: unknown): string | undefined {
+  return error instanceof Error ? error.stack : undefined;
+}

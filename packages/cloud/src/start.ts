@@ -1,0 +1,189 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Fault, type Log } from '@greensward/kit';
+import { ensureFolder, systemClock, systemIds, systemTimers, writeFileAtomic } from '@greensward/kit/node';
+import { listenTls } from '@greensward/mqtt/server';
+import manifest from '../package.json' with { type: 'json' };
+import { createArtifactUrls } from './adapters/artifact-urls.ts';
+import { createBus } from './adapters/bus.ts';
+import { openCertificateAuthority } from './adapters/certificates/certificate-authority.ts';
+import { openContentStore } from './adapters/content/content-store.ts';
+import { lockFolder } from './adapters/lock-folder.ts';
+import { openPostgres } from './adapters/postgres/postgres.ts';
+import { openSqlite } from './adapters/sqlite/sqlite.ts';
+import type { Account } from './app/context.ts';
+import { createApp } from './app/create-app.ts';
+import { createApiServer, createDeviceServer } from './http/servers.ts';
+import { createDeviceBroker } from './mqtt/device-broker.ts';
+import type { ArtifactUrls } from './ports/artifact-urls.ts';
+import type { AccessKey, Storage } from './ports/storage.ts';
+import { isLoopback, type Settings } from './settings.ts';
+import { startTasks } from './tasks/tasks.ts';
+
+/** A running cloud. */
+export interface Cloud {
+  readonly ports: Ports;
+  /** What clients of the AWS APIs connect to. */
+  readonly endpoint: string;
+  readonly account: Account;
+  /** Stops listening, lets running work end, and gives the data folder back. */
+  stop(): Promise<void>;
+}
+
+interface Ports {
+  readonly apiPort: number;
+  readonly devicePort: number;
+  readonly mqttPort: number;
+}
+
+/** What has to be undone, last thing first. */
+type Closers = (() => unknown)[];
+
+/**
+ * Opens the data folder and the ports, and starts the background tasks; the profile for AWS clients is in `aws/` when
+ * this resolves. Fails with a Fault of one clear line, having undone what was done: `DATA_FOLDER_IN_USE`,
+ * `DATA_FOLDER_NEWER`, `DATABASE_CORRUPT`, `DATABASE_UNREACHABLE`, `PORT_IN_USE`, `LISTEN_FAILED`.
+ */
+export async function startCloud(settings: Settings, { log }: { readonly log: Log }): Promise<Cloud> {
+  const closers: Closers = [];
+  const stop = async () => {
+    for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
+  };
+  try {
+    return { ...(await construct(settings, log, closers)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function construct(settings: Settings, log: Log, closers: Closers): Promise<Omit<Cloud, 'stop'>> {
+  const { dataFolder, host, names } = settings;
+  const [clock, ids, timers] = [systemClock, systemIds, systemTimers];
+  const account: Account = { accountId: settings.accountId, region: settings.region, partition: 'aws' };
+  await ensureFolder(dataFolder, 0o700);
+  closers.push(lockFolder(dataFolder));
+  const storage = await openStorage(settings, log);
+  closers.push(() => storage.close());
+  const content = await openContentStore(join(dataFolder, 'content'));
+  const authority = await openCertificateAuthority({ folder: join(dataFolder, 'ca'), names, clock });
+  const secret = await artifactSecret(dataFolder);
+  const bus = createBus(log);
+
+  // URLs and answers name ports that are known only once the listeners have them.
+  const ports = { apiPort: 0, devicePort: 0, mqttPort: 0 };
+  const urlsNow = () => createArtifactUrls({ secret, names, port: ports.devicePort, clock });
+  const urls: ArtifactUrls = {
+    sign: (artifact, name) => urlsNow().sign(artifact, name),
+    verify: (path, query) => urlsNow().verify(path, query),
+  };
+  const endpoints = {
+    names,
+    rootPem: authority.rootPem,
+    get devicePort() {
+      return ports.devicePort;
+    },
+    get mqttPort() {
+      return ports.mqttPort;
+    },
+  };
+  const deps = { storage, content, authority, urls, bus, clock, ids, log, account };
+  const app = createApp(deps);
+
+  const server = await authority.serverCertificate();
+  const tls = { key: server.privateKeyPem, cert: server.certificateChainPem };
+  const broker = createDeviceBroker({ app, bus, clock, log, timers, ids });
+  closers.push(() => broker.close());
+  const mqttOptions = { ...tls, ca: authority.rootPem, host, port: settings.mqttPort, log };
+  const mqtt = await asked('--mqtt-port', settings.mqttPort, listenTls(broker.server, mqttOptions));
+  closers.push(() => mqtt.close());
+  ports.mqttPort = mqtt.port;
+
+  const http = { app, account, endpoints, clock, ids, log };
+  const devices = createDeviceServer(http, tls);
+  closers.push(() => devices.close());
+  ports.devicePort = await asked('--device-port', settings.devicePort, devices.listen(host, settings.devicePort));
+
+  const secure = !isLoopback(host) && !settings.insecure;
+  const api = createApiServer({ ...http, version: manifest.version }, secure ? tls : undefined);
+  closers.push(() => api.close());
+  ports.apiPort = await asked('--api-port', settings.apiPort, api.listen(host, settings.apiPort));
+
+  const tasks = startTasks({ ...deps, timers });
+  closers.push(() => tasks.stop());
+
+  const endpoint = endpointOf(settings, ports.apiPort, secure);
+  const key = await accessKey(storage);
+  await writeProfile(settings, endpoint, secure, key);
+  return { ports, endpoint, account };
+}
+
+function openStorage({ databaseUrl, dataFolder }: Settings, log: Log): Promise<Storage> {
+  if (databaseUrl !== undefined) return openPostgres({ url: databaseUrl, log });
+  return openSqlite({ file: join(dataFolder, 'greensward.db'), log });
+}
+
+/** Names the option in the failure to listen. */
+async function asked<T>(option: string, port: number, listening: Promise<T>): Promise<T> {
+  try {
+    return await listening;
+  } catch (cause) {
+    if (!(cause instanceof Fault)) throw cause;
+    const inUse = cause.code === 'PORT_IN_USE' || cause.context['code'] === 'EADDRINUSE';
+    if (!inUse) throw new Fault('LISTEN_FAILED', `${option}: ${cause.message}`, { cause });
+    throw new Fault('PORT_IN_USE', `port ${port} is in use: choose another with ${option}`, { cause });
+  }
+}
+
+/** What pre-signed artifact URLs are signed with: made once, so that URLs outlive a restart. */
+async function artifactSecret(dataFolder: string): Promise<Uint8Array> {
+  const folder = join(dataFolder, 'secrets');
+  const file = join(folder, 'artifact-urls.key');
+  await ensureFolder(folder, 0o700);
+  try {
+    return await readFile(file);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    const secret = systemIds.random(32);
+    await writeFileAtomic(file, secret, 0o600);
+    return secret;
+  }
+}
+
+/** The key of the profile, made at the first start. */
+async function accessKey(storage: Storage): Promise<AccessKey> {
+  return storage.write(async (tx) => {
+    const [known] = await tx.accessKeys.list();
+    if (known !== undefined) return known;
+    const id = `AKIA${[...systemIds.random(16)].map((byte) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'[byte % 32]).join('')}`;
+    const secret = Buffer.from(systemIds.random(30)).toString('base64');
+    const made = { id, secret, createdAt: systemClock.now() };
+    await tx.accessKeys.insert(made);
+    return made;
+  });
+}
+
+function endpointOf({ host, names }: Settings, port: number, secure: boolean): string {
+  const name = isLoopback(host) ? host : names[0];
+  return `${secure ? 'https' : 'http'}://${name.includes(':') ? `[${name}]` : name}:${port}`;
+}
+
+/** `aws/config` and `aws/credentials` with the profile `greensward`: written anew at each start, as ports may change. */
+async function writeProfile(settings: Settings, endpoint: string, secure: boolean, key: AccessKey): Promise<void> {
+  const folder = join(settings.dataFolder, 'aws');
+  await ensureFolder(folder, 0o700);
+  const config = [
+    '[profile greensward]',
+    `region = ${settings.region}`,
+    `endpoint_url = ${endpoint}`,
+    ...(secure ? [`ca_bundle = ${join(settings.dataFolder, 'ca', 'ca.pem')}`] : []),
+    'output = json',
+    's3 =',
+    '  addressing_style = path',
+    // Multipart uploads are not served: one PUT carries up to 5 GB.
+    '  multipart_threshold = 5GB',
+  ];
+  const credentials = ['[greensward]', `aws_access_key_id = ${key.id}`, `aws_secret_access_key = ${key.secret}`];
+  await writeFileAtomic(join(folder, 'config'), `${config.join('\n')}\n`, 0o600);
+  await writeFileAtomic(join(folder, 'credentials'), `${credentials.join('\n')}\n`, 0o600);
+}
