@@ -1,0 +1,166 @@
+import type { DeviceConfig } from './device-config.ts';
+import { type ConfigNode, configFault, parseConfigTree } from './device-config-tree.ts';
+
+/** The nucleus version that a configuration without one gets. */
+const standardNucleusVersion = '2.18.0';
+const hostPattern = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
+
+/**
+ * Reads the reference nucleus's own config.yaml. `overrides.root` wins over `system.rootPath`.
+ *
+ * Throws a Fault `DEVICE_CONFIG_NOT_VALID` that names the key. The reference nucleus runs offline without a word when one of
+ * thingName, the certificate keys, iotDataEndpoint or awsRegion is missing; here that is refused, because a device that can
+ * never reach its cloud has nothing to run. iotCredEndpoint and iotRoleAlias may be missing: only components that ask for AWS
+ * credentials need them.
+ */
+export function readDeviceConfig(text: string, overrides: { readonly root?: string }): DeviceConfig {
+  const tree = parseConfigTree(text);
+  const system = tree.child('system');
+  const nucleus = tree.child('services').child('aws.greengrass.Nucleus');
+  nucleus.text('componentType');
+  const configuration = nucleus.child('configuration');
+  const mqtt = configuration.child('mqtt');
+  const runWith = configuration.child('runWithDefault');
+
+  const rootFromFile = system.text('rootPath');
+  const rootPath = overrides.root ?? rootFromFile;
+  if (rootPath === undefined) throw configFault(system.name('rootPath'), 'must be set, here or on the command line');
+  const region = regionOf(configuration);
+  const iotDataEndpoint = dataEndpointOf(configuration);
+  const posixUser = posixUserOf(runWith);
+  const config: DeviceConfig = {
+    rootPath,
+    thingName: thingNameOf(system),
+    certificatePath: filePathOf(system, 'certificateFilePath'),
+    privateKeyPath: filePathOf(system, 'privateKeyPath'),
+    rootCaPath: filePathOf(system, 'rootCaPath'),
+    region,
+    iotDataEndpoint,
+    iotCredEndpoint: credentialEndpointOf(configuration),
+    mqttPort: mqtt.integer('port', 8883, 1, 65_535),
+    dataPlaneUrl: dataPlaneUrlOf(configuration, iotDataEndpoint, region),
+    roleAlias: configuration.text('iotRoleAlias') ?? '',
+    ...(posixUser === undefined ? {} : { posixUser }),
+    posixShell: runWith.text('posixShell') ?? 'sh',
+    mqtt: {
+      // Any value but mqtt5 means MQTT 3.1.1 (AwsIotMqtt5Client).
+      version: (mqtt.text('version') ?? 'mqtt5').toLowerCase() === 'mqtt5' ? 'mqtt5' : 'mqtt3',
+      keepAliveMs: keepAliveOf(mqtt),
+      operationTimeoutMs: mqtt.integer('operationTimeoutMs', 30_000, 1, 3_600_000),
+    },
+    nucleusVersion: nucleusVersionOf(nucleus),
+    ignored: [],
+  };
+  return { ...config, ignored: tree.unread() };
+}
+
+function thingNameOf(system: ConfigNode): string {
+  const name = system.required('thingName');
+  if (!/^[a-zA-Z0-9:_-]{1,128}$/.test(name)) {
+    throw configFault(system.name('thingName'), 'must be 1 to 128 letters, digits, colons, underscores and hyphens');
+  }
+  return name;
+}
+
+function filePathOf(system: ConfigNode, key: string): string {
+  const value = system.required(key);
+  if (value.startsWith('pkcs11:')) throw configFault(system.name(key), 'pkcs11: is not supported, only files are');
+  if (!value.startsWith('file:')) return value;
+  const path = pathOfUri(value);
+  if (path === undefined) throw configFault(system.name(key), `is not the URI of a local file: ${value}`);
+  return path;
+}
+
+function pathOfUri(uri: string): string | undefined {
+  const url = URL.parse(uri);
+  if (url === null || url.host !== '' || url.search !== '' || url.hash !== '') return undefined;
+  try {
+    // On Windows the path of a URI has a slash before the drive.
+    return decodeURIComponent(url.pathname).replace(/^\/([A-Za-z]:\/)/, '$1');
+  } catch {
+    return undefined;
+  }
+}
+
+function regionOf(configuration: ConfigNode): string {
+  const region = configuration.required('awsRegion');
+  if (!/^[a-z]{2,}(-[a-z0-9]+){2,}$/.test(region)) {
+    throw configFault(configuration.name('awsRegion'), `is not the name of a region: ${JSON.stringify(region)}`);
+  }
+  return region;
+}
+
+function dataEndpointOf(configuration: ConfigNode): string {
+  const endpoint = configuration.required('iotDataEndpoint');
+  if (!isHost(endpoint)) {
+    const problem = 'must be a host name without scheme and port (the port is mqtt.port)';
+    throw configFault(configuration.name('iotDataEndpoint'), `${problem}, not ${JSON.stringify(endpoint)}`);
+  }
+  return endpoint;
+}
+
+function credentialEndpointOf(configuration: ConfigNode): string {
+  const endpoint = configuration.text('iotCredEndpoint');
+  if (endpoint === undefined) return '';
+  if (hostAndPort(endpoint) === undefined) {
+    const problem = `must be host or host:port, not ${JSON.stringify(endpoint)}`;
+    throw configFault(configuration.name('iotCredEndpoint'), problem);
+  }
+  return endpoint;
+}
+
+function dataPlaneUrlOf(configuration: ConfigNode, iotDataEndpoint: string, region: string): string {
+  const standardPort = configuration.integer('greengrassDataPlanePort', 8443, 1, 65_535);
+  const endpoint = configuration.text('greengrassDataPlaneEndpoint');
+  // ClientConfigurationUtils: derived from the region when unset; `iotdata` means the MQTT host.
+  if (endpoint === undefined) return `https://greengrass-ats.iot.${region}.${dnsSuffix(region)}:${standardPort}`;
+  if (endpoint.toLowerCase() === 'iotdata') return `https://${iotDataEndpoint}:${standardPort}`;
+  const at = hostAndPort(endpoint.replace(/^https:\/\//i, '').replace(/\/$/, ''));
+  if (at === undefined) {
+    const problem = `must be iotdata, host, host:port or https://host:port, not ${JSON.stringify(endpoint)}`;
+    throw configFault(configuration.name('greengrassDataPlaneEndpoint'), problem);
+  }
+  return `https://${at.host}:${at.port ?? standardPort}`;
+}
+
+function dnsSuffix(region: string): string {
+  return region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
+}
+
+function isHost(text: string): boolean {
+  return hostPattern.test(text);
+}
+
+function hostAndPort(text: string): { readonly host: string; readonly port: number | undefined } | undefined {
+  const [, host, digits] = text.match(/^([^:]+)(?::(\d{1,5}))?$/) ?? [];
+  if (host === undefined || !isHost(host)) return undefined;
+  if (digits === undefined) return { host, port: undefined };
+  const port = Number(digits);
+  return port >= 1 && port <= 65_535 ? { host, port } : undefined;
+}
+
+function posixUserOf(runWith: ConfigNode): string | undefined {
+  const user = runWith.text('posixUser');
+  // Names or numeric ids; a leading hyphen could become an option of a program.
+  if (user !== undefined && !/^[A-Za-z0-9_.][\w.-]*\$?(:[A-Za-z0-9_.][\w.-]*\$?)?$/.test(user)) {
+    throw configFault(runWith.name('posixUser'), `must be user or user:group, not ${JSON.stringify(user)}`);
+  }
+  return user;
+}
+
+function keepAliveOf(mqtt: ConfigNode): number {
+  const keepAlive = mqtt.integer('keepAliveTimeoutMs', 60_000, 0, 65_535_000);
+  const ping = mqtt.integer('pingTimeoutMs', 30_000, 0, 65_535_000);
+  if (keepAlive !== 0 && keepAlive <= ping) {
+    throw configFault(mqtt.name('keepAliveTimeoutMs'), `must be 0 or more than pingTimeoutMs (${ping})`);
+  }
+  return keepAlive;
+}
+
+function nucleusVersionOf(nucleus: ConfigNode): string {
+  const version = nucleus.text('version') ?? standardNucleusVersion;
+  if (!/^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$/.test(version)) {
+    throw configFault(nucleus.name('version'), `must be a version such as 2.18.0, not ${JSON.stringify(version)}`);
+  }
+  return version;
+}
