@@ -1,0 +1,51 @@
+import { type DeploymentRecord, type DeploymentSource, deploymentKey } from '../store/records.ts';
+import type { Arrival } from '../uplink/uplink.ts';
+
+/** What an arrival changes in the queue: a deployment that joins it, and open ones that are to be cancelled. */
+export interface QueueChange {
+  readonly enqueue?: DeploymentRecord;
+  readonly cancel: readonly DeploymentRecord[];
+}
+
+/**
+ * Decides what an arrival means. A delivery that is known by its key is a repeat. The cloud hands out one next job, so a new
+ * one says that an older one which has changed nothing yet is cancelled; so does "no job". There is one place for a
+ * shadow deployment: a newer document replaces it. What is being applied or rolled back runs to its end.
+ */
+export function onArrival(
+  arrival: Arrival,
+  open: readonly DeploymentRecord[],
+  known: (key: string) => boolean,
+): QueueChange {
+  const cancellable = (kind: DeploymentSource['kind']) =>
+    open.filter((record) => record.source.kind === kind && (record.stage === 'QUEUED' || record.stage === 'PREPARING'));
+  switch (arrival.kind) {
+    case 'no-job':
+      return { cancel: cancellable('job') };
+    case 'job': {
+      const source = { kind: 'job', jobId: arrival.jobId, queuedAt: arrival.queuedAt } as const;
+      return join(source, arrival.document, cancellable('job'), known);
+    }
+    case 'shadow': {
+      const source = { kind: 'shadow', configurationArn: arrival.configurationArn } as const;
+      if (!arrival.cancel) return join(source, arrival.document, cancellable('shadow'), known);
+      return { cancel: cancellable('shadow').filter((record) => record.key === deploymentKey(source)) };
+    }
+  }
+}
+
+function join(
+  source: DeploymentSource,
+  document: DeploymentRecord['document'],
+  others: readonly DeploymentRecord[],
+  known: (key: string) => boolean,
+): QueueChange {
+  const key = deploymentKey(source);
+  const cancel = others.filter((record) => record.key !== key);
+  return known(key) ? { cancel } : { enqueue: { key, source, document, stage: 'QUEUED' }, cancel };
+}
+
+/** The next deployment to work on: one that was begun goes before one that waits. */
+export function nextDeployment(open: readonly DeploymentRecord[]): DeploymentRecord | undefined {
+  return open.find((record) => record.stage !== 'QUEUED') ?? open[0];
+}

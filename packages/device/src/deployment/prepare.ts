@@ -1,0 +1,100 @@
+import { Fault } from '@greensward/kit';
+import { applyUpdate } from '@greensward/model/configuration';
+import { type DeploymentDocument, groupOf } from '@greensward/model/deployment-document';
+import type { ComponentFiles } from '../components/components.ts';
+import type { ComponentSet, GroupRecord, RunWith, SetEntry } from '../store/records.ts';
+import type { DataPlane } from '../uplink/data-plane.ts';
+import { type Resolution, type ResolveDeps, resolveComponents } from './resolve-components.ts';
+import { groupsAfter, rootsOf, sourcesOf } from './roots.ts';
+import { buildSpecs, type SpecContext } from './specs.ts';
+
+/** What preparing a deployment needs. */
+export interface PrepareDeps extends ResolveDeps {
+  readonly dataPlane: Pick<DataPlane, 'resolve' | 'thingGroups'>;
+  readonly files: Pick<ComponentFiles, 'putRecipe' | 'recipe' | 'versions' | 'fetchArtifacts'>;
+  readonly specContext: (recipe: SpecContext['recipe']) => SpecContext;
+  /** Told of merged values that lost to a newer local write. */
+  readonly onIgnored: (component: string, pointers: readonly string[]) => void;
+}
+
+/** The device as a deployment wants it. */
+export interface Prepared {
+  readonly set: readonly SetEntry[];
+  readonly groups: Readonly<Record<string, GroupRecord>>;
+}
+
+const knownCapabilities: ReadonlySet<string> = new Set(['LINUX_RESOURCE_LIMITS', 'SUB_DEPLOYMENTS']);
+
+/**
+ * Everything of a deployment that changes nothing: who the device belongs to, which versions, their files, and their
+ * configuration. What is wrong with a deployment is found here, while the old components run on.
+ *
+ * @throws Fault with a `DeploymentErrorCode`; the signal's reason when it aborts.
+ */
+export async function prepare(
+  document: DeploymentDocument,
+  current: ComponentSet,
+  groups: ReadonlyMap<string, GroupRecord>,
+  deps: PrepareDeps,
+  signal: AbortSignal,
+): Promise<Prepared> {
+  requireCapabilities(document);
+  const membership = await deps.retrying(() => deps.dataPlane.thingGroups(signal), signal);
+  const after = groupsAfter(document, groupOf(document), groups, membership);
+  const resolved = await resolveComponents(rootsOf(after), deps, signal);
+  await Promise.all([...resolved.values()].map(({ recipe, arn }) => deps.files.fetchArtifacts(recipe, arn, signal)));
+  const set = componentSet(document, resolved, current, after, deps.onIgnored);
+  const byName = new Map(set.map((entry) => [entry.name, entry]));
+  // Only to see that it can be done: a bad variable or a missing manifest must fail before anything changes.
+  buildSpecs(
+    byName,
+    deps.specContext((name) => resolved.get(name)?.recipe),
+  );
+  return { set, groups: after };
+}
+
+function requireCapabilities(document: DeploymentDocument): void {
+  const unknown = document.requiredCapabilities.filter((capability) => !knownCapabilities.has(capability));
+  if (unknown.length === 0) return;
+  throw new Fault(
+    'NUCLEUS_MISSING_REQUIRED_CAPABILITIES',
+    `This runtime lacks what the deployment requires: ${unknown.join(', ')}`,
+  );
+}
+
+function componentSet(
+  document: DeploymentDocument,
+  resolved: ReadonlyMap<string, Resolution>,
+  current: ComponentSet,
+  groups: Readonly<Record<string, GroupRecord>>,
+  onIgnored: PrepareDeps['onIgnored'],
+): readonly SetEntry[] {
+  const dependencies = (name: string) => resolved.get(name)?.recipe.dependencies.keys() ?? [];
+  const sources = sourcesOf(groups, dependencies);
+  const roots = new Set(Object.values(groups).flatMap((group) => Object.keys(group.roots)));
+  const updates = new Map(Object.entries(document.components));
+  return [...resolved].map(([name, { version, recipe, arn }]) => {
+    const update = updates.get(name);
+    const running = current.get(name);
+    const { tree, ignored } = applyUpdate({
+      running: running?.configuration,
+      defaults: recipe.defaultConfiguration,
+      reset: update?.configurationUpdate?.reset,
+      merge: update?.configurationUpdate?.merge,
+      timestamp: document.creationTimestamp,
+      source: document.deploymentId,
+    });
+    if (ignored.length > 0) onIgnored(name, ignored);
+    // A root of this deployment takes its runWith whole; one that it does not name keeps what it has.
+    const runWith: RunWith | undefined = update === undefined ? running?.runWith : update.runWith;
+    return {
+      name,
+      version,
+      arn,
+      configuration: tree,
+      isRoot: roots.has(name),
+      sources: sources.get(name) ?? [],
+      ...(runWith === undefined ? {} : { runWith }),
+    };
+  });
+}

@@ -1,0 +1,105 @@
+import { Fault, isRetryable } from '@greensward/kit';
+import { parseRecipe, type Recipe } from '@greensward/model/recipe';
+import {
+  answerNeed,
+  type Need,
+  type ResolvedComponent,
+  type ResolveState,
+  type Root,
+  resolve,
+} from '@greensward/model/resolve';
+import { highest } from '@greensward/model/version';
+import type { ComponentFiles } from '../components/components.ts';
+import type { DataPlane } from '../uplink/data-plane.ts';
+
+/** What resolution needs of the rest of the device. */
+export interface ResolveDeps {
+  readonly dataPlane: Pick<DataPlane, 'resolve'>;
+  readonly files: Pick<ComponentFiles, 'putRecipe' | 'recipe' | 'versions'>;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly nucleus: { readonly component: string; readonly version: string };
+  /** The version that runs now, of a component. */
+  readonly running: (component: string) => string | undefined;
+  /** Calls again what failed for a passing reason, until it succeeds or the signal aborts. */
+  readonly retrying: <T>(work: () => Promise<T>, signal: AbortSignal) => Promise<T>;
+}
+
+/** A resolved component that the runtime does not provide itself. */
+export interface Resolution {
+  readonly version: string;
+  readonly recipe: Recipe;
+  readonly arn: string;
+}
+
+/**
+ * Asks the cloud for one component after the other until the roots and all their dependencies are resolved. A version on
+ * this device stands in when the cloud cannot answer. In start order: dependencies first.
+ *
+ * @throws Fault with the code of the conflict or of the cloud's refusal.
+ */
+export async function resolveComponents(
+  roots: readonly Root[],
+  deps: ResolveDeps,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Resolution>> {
+  const arns = new Map<string, string>();
+  let state: ResolveState = { roots, answers: new Map(), provided: new Map(), nucleus: deps.nucleus };
+  for (;;) {
+    const step = resolve(state);
+    if (step.kind === 'conflict') {
+      throw new Fault(step.code, step.message, {
+        context: { component: step.component, requirements: step.requirements },
+      });
+    }
+    if (step.kind === 'resolved') return resolutions(step.components, arns);
+    const answer = await answerOf(step, deps, signal);
+    arns.set(step.component, answer.arn);
+    state = answerNeed(state, step, answer);
+  }
+}
+
+function resolutions(
+  components: ReadonlyMap<string, ResolvedComponent>,
+  arns: ReadonlyMap<string, string>,
+): ReadonlyMap<string, Resolution> {
+  const result = new Map<string, Resolution>();
+  for (const [name, { version, recipe }] of components) {
+    if (recipe !== undefined) result.set(name, { version, recipe, arn: arns.get(name) ?? '' });
+  }
+  return result;
+}
+
+async function answerOf(need: Need, deps: ResolveDeps, signal: AbortSignal): Promise<Resolution> {
+  const local = await localVersion(need, deps);
+  const ask = () =>
+    deps.dataPlane.resolve(
+      { name: need.component, requirements: need.requirements, ...(local === undefined ? {} : { version: local }) },
+      deps.attributes,
+      signal,
+    );
+  try {
+    const answer = local === undefined ? await deps.retrying(ask, signal) : await ask();
+    const recipe = parseRecipe(answer.recipe);
+    await deps.files.putRecipe(recipe, answer.arn);
+    return { version: answer.version, recipe, arn: answer.arn };
+  } catch (error) {
+    signal.throwIfAborted();
+    const kept = local === undefined ? undefined : await deps.files.recipe(need.component, local);
+    if (local !== undefined && kept !== undefined) return { version: local, recipe: kept.recipe, arn: kept.arn };
+    const requirements = Object.entries(need.requirements).map(
+      ([requirer, requirement]) => `${requirer} requires ${requirement}`,
+    );
+    const code = isRetryable(error) ? 'NETWORK_ERROR' : 'NO_AVAILABLE_COMPONENT_VERSION';
+    throw new Fault(code, `No version of ${need.component} is available (${requirements.join(', ')})`, {
+      cause: error,
+    });
+  }
+}
+
+/** The running version if it fits, else the highest on disk that does. */
+async function localVersion(need: Need, deps: ResolveDeps): Promise<string | undefined> {
+  const requirements = Object.values(need.requirements);
+  const running = deps.running(need.component);
+  const fits = (versions: readonly string[]) => highest(versions, requirements);
+  return fits(running === undefined ? [] : [running]) ?? fits(await deps.files.versions(need.component));
+}

@@ -1,0 +1,307 @@
+import { type Json, silentLog } from '@greensward/kit';
+import { describe, expect, test } from 'vitest';
+import type { ComponentSpec } from '../lifecycle/lifecycle.ts';
+import { type DeviceStore, openDeviceStore } from '../store/device-store.ts';
+import { DeploymentRunner, type RunnerDeps } from './runner.ts';
+import { type Catalogue, fakeDataPlane, memoryFiles } from './testing/fake-cloud.ts';
+import { FakeLifecycle } from './testing/fake-lifecycle.ts';
+
+const catalogue: Catalogue = {
+  App: { '1.0.0': { Lib: '^1.0.0' }, '2.0.0': { Lib: '^1.0.0' } },
+  Lib: { '1.0.0': {}, '1.4.0': {} },
+  Other: { '1.0.0': {} },
+};
+
+function document(
+  group: string,
+  revision: number,
+  components: Readonly<Record<string, string>>,
+  more: Record<string, Json> = {},
+): Json {
+  return {
+    deploymentId: `d-${group}-${revision}`,
+    configurationArn: `arn:aws:greengrass:us-east-1:000000000000:configuration:thinggroup/${group}:${revision}`,
+    creationTimestamp: 1000 + revision,
+    components: Object.fromEntries(Object.entries(components).map(([name, version]) => [name, { version }])),
+    ...more,
+  };
+}
+
+/** A device that can lose power at its nth transaction and be started again on the same disk. */
+class TestDevice {
+  readonly store: DeviceStore = openDeviceStore(':memory:');
+  readonly files = memoryFiles();
+  lifecycle: FakeLifecycle;
+  groups: readonly string[] | 'denied' = ['line'];
+  private readonly breaks: (spec: ComponentSpec) => boolean;
+  private runner: DeploymentRunner | undefined;
+  private transactionsLeft = Number.POSITIVE_INFINITY;
+
+  constructor(breaks: (spec: ComponentSpec) => boolean = () => false) {
+    this.breaks = breaks;
+    this.lifecycle = new FakeLifecycle(breaks);
+  }
+
+  /** Starts the runtime; after `transactions` commits the power goes. */
+  start(transactions = Number.POSITIVE_INFINITY): void {
+    this.transactionsLeft = transactions;
+    this.lifecycle = new FakeLifecycle(this.breaks);
+    const dataPlane = fakeDataPlane(catalogue, this.groups);
+    const store: DeviceStore = {
+      ...this.store,
+      transaction: (work) => {
+        if (this.transactionsLeft <= 0) throw new PowerCut();
+        this.transactionsLeft -= 1;
+        return this.store.transaction(work);
+      },
+    };
+    const deps: RunnerDeps = {
+      store,
+      lifecycle: this.lifecycle,
+      files: this.files,
+      dataPlane: { ...dataPlane, thingGroups: async () => this.groups },
+      attributes: { os: 'linux' },
+      nucleus: { component: 'aws.greengrass.Nucleus', version: '2.12.0' },
+      running: (name) => store.components().get(name)?.version,
+      retrying: (work) => work(),
+      specContext: (recipe) => ({
+        recipe,
+        paths: this.files.paths,
+        attributes: { os: 'linux' },
+        environment: {},
+        rootPath: '/root',
+        thingName: 'core',
+        onUnresolved: () => {},
+      }),
+      onIgnored: () => {},
+      onOwed: () => {},
+      onFatal: (error) => {
+        if (!(error instanceof PowerCut)) throw error;
+      },
+      log: silentLog,
+    };
+    this.runner = new DeploymentRunner(deps);
+    this.runner.start();
+  }
+
+  job(jobId: string, queuedAt: number, content: Json): void {
+    this.runner?.arrive({ kind: 'job', jobId, queuedAt, status: 'QUEUED', document: content });
+  }
+
+  shadow(configurationArn: string, content: Json, cancel = false): void {
+    this.runner?.arrive({ kind: 'shadow', configurationArn, document: content, cancel });
+  }
+
+  noJob(): void {
+    this.runner?.arrive({ kind: 'no-job' });
+  }
+
+  /** Lets everything that can happen happen; true when the power went. */
+  async rest(): Promise<boolean> {
+    for (let turn = 0; turn < 200; turn++) await Promise.resolve();
+    return this.transactionsLeft <= 0;
+  }
+
+  async off(): Promise<void> {
+    await this.runner?.stop().catch(() => {});
+  }
+
+  set(): Record<string, string> {
+    return Object.fromEntries([...this.store.components()].map(([name, { version }]) => [name, version]));
+  }
+
+  runs(): Record<string, string> {
+    return Object.fromEntries([...this.lifecycle.running].map(([name, { version }]) => [name, version]));
+  }
+
+  statuses(): string[] {
+    return this.store.owedStatuses().map(({ status, detailedStatus }) => detailedStatus ?? status);
+  }
+}
+
+class PowerCut extends Error {}
+
+async function deployed(steps: (device: TestDevice) => void, device = new TestDevice()): Promise<TestDevice> {
+  device.start();
+  steps(device);
+  await device.rest();
+  await device.off();
+  return device;
+}
+
+describe('a deployment', () => {
+  test('installs its components with their dependencies and reports IN_PROGRESS, then SUCCESSFUL', async () => {
+    const device = await deployed((it) => it.job('j1', 1, document('line', 1, { App: '1.0.0' })));
+    expect(device.set()).toEqual({ App: '1.0.0', Lib: '1.4.0' });
+    expect(device.runs()).toEqual(device.set());
+    expect(device.statuses()).toEqual(['IN_PROGRESS', 'SUCCESSFUL']);
+  });
+
+  test('with fewer components removes what its group no longer names', async () => {
+    const device = await deployed((it) => it.job('j1', 1, document('line', 1, { App: '1.0.0', Other: '1.0.0' })));
+    device.start();
+    device.job('j2', 2, document('line', 2, { Other: '1.0.0' }));
+    await device.rest();
+    expect(device.set()).toEqual({ Other: '1.0.0' });
+    expect(device.runs()).toEqual({ Other: '1.0.0' });
+    await device.off();
+  });
+
+  test('keeps the components of the other groups of the device, and drops those of a group it has left', async () => {
+    const device = new TestDevice();
+    device.groups = ['line', 'plant'];
+    await deployed((it) => it.job('j1', 1, document('line', 1, { App: '1.0.0' })), device);
+    await deployed((it) => it.job('j2', 2, document('plant', 1, { Other: '1.0.0' })), device);
+    expect(device.set()).toEqual({ App: '1.0.0', Lib: '1.4.0', Other: '1.0.0' });
+    device.groups = ['plant'];
+    await deployed((it) => it.job('j3', 3, document('plant', 2, { Other: '1.0.0' })), device);
+    expect(device.set()).toEqual({ Other: '1.0.0' });
+  });
+
+  test('keeps everything when the cloud will not say which groups the device is in', async () => {
+    const device = new TestDevice();
+    await deployed((it) => it.job('j1', 1, document('line', 1, { App: '1.0.0' })), device);
+    device.groups = 'denied';
+    await deployed((it) => it.job('j2', 2, document('plant', 1, { Other: '1.0.0' })), device);
+    expect(device.set()).toEqual({ App: '1.0.0', Lib: '1.4.0', Other: '1.0.0' });
+  });
+
+  test('of two groups that pin different versions fails before anything changes, naming both', async () => {
+    const device = new TestDevice();
+    device.groups = ['line', 'plant'];
+    await deployed((it) => it.job('j1', 1, document('line', 1, { App: '1.0.0' })), device);
+    await deployed((it) => it.job('j2', 2, document('plant', 1, { App: '2.0.0' })), device);
+    expect(device.set()).toEqual({ App: '1.0.0', Lib: '1.4.0' });
+    const last = device.store.owedStatuses().at(-1);
+    expect(last?.detailedStatus).toBe('FAILED_NO_STATE_CHANGE');
+    expect(last?.failure?.cause).toMatch(/thinggroup\/line.*thinggroup\/plant/);
+  });
+
+  test('that names what the cloud does not have fails before anything changes', async () => {
+    const device = await deployed((it) => it.job('j1', 1, document('line', 1, { Missing: '1.0.0' })));
+    expect(device.set()).toEqual({});
+    expect(device.statuses()).toEqual(['IN_PROGRESS', 'FAILED_NO_STATE_CHANGE']);
+    expect(device.store.owedStatuses().at(-1)?.failure?.errorStack).toEqual([
+      'DEPLOYMENT_FAILURE',
+      'NO_AVAILABLE_COMPONENT_VERSION',
+    ]);
+  });
+
+  test('whose component breaks is rolled back to the versions before it', async () => {
+    const device = new TestDevice((spec) => spec.version === '2.0.0');
+    await deployed((it) => it.job('j1', 1, document('line', 1, { App: '1.0.0' })), device);
+    await deployed((it) => it.job('j2', 2, document('line', 2, { App: '2.0.0', Other: '1.0.0' })), device);
+    expect(device.set()).toEqual({ App: '1.0.0', Lib: '1.4.0' });
+    expect(device.runs()).toEqual(device.set());
+    expect(device.statuses().slice(2)).toEqual(['IN_PROGRESS', 'FAILED_ROLLBACK_COMPLETE']);
+    expect(device.store.owedStatuses().at(-1)?.failure?.errorTypes).toEqual(['USER_COMPONENT_ERROR']);
+  });
+
+  test('whose component breaks is left as it is under DO_NOTHING', async () => {
+    const device = new TestDevice((spec) => spec.version === '2.0.0');
+    await deployed(
+      (it) => it.job('j1', 1, document('line', 1, { App: '2.0.0' }, { failureHandlingPolicy: 'DO_NOTHING' })),
+      device,
+    );
+    expect(device.set()).toEqual({ App: '2.0.0', Lib: '1.4.0' });
+    expect(device.statuses()).toEqual(['IN_PROGRESS', 'FAILED_ROLLBACK_NOT_REQUESTED']);
+  });
+
+  test('whose rollback breaks too ends in FAILED_UNABLE_TO_ROLLBACK with the first cause', async () => {
+    let broken = false;
+    const device = new TestDevice((spec) => broken && spec.name === 'App');
+    await deployed((it) => it.job('j1', 1, document('line', 1, { App: '1.0.0' })), device);
+    device.start();
+    broken = true;
+    device.lifecycle.statuses = () => []; // Nothing was broken before.
+    device.lifecycle.settled = async (names) => ({
+      ok: false,
+      broken: [...names].map((name) => ({ name, version: '', state: 'BROKEN', statusCodes: [], changedAt: 0 })),
+    });
+    device.job('j2', 2, document('line', 2, { App: '2.0.0' }));
+    await device.rest();
+    await device.off();
+    expect(device.statuses().at(-1)).toBe('FAILED_UNABLE_TO_ROLLBACK');
+  });
+
+  test('that is older than the last one of its group is REJECTED', async () => {
+    const device = new TestDevice();
+    await deployed((it) => it.job('j2', 2, document('line', 2, { App: '2.0.0' })), device);
+    await deployed((it) => it.job('j1', 3, document('line', 1, { App: '1.0.0' })), device);
+    expect(device.set()).toEqual({ App: '2.0.0', Lib: '1.4.0' });
+    expect(device.statuses().slice(2)).toEqual(['REJECTED']);
+  });
+
+  test('that is delivered twice runs once; queued again later it runs again', async () => {
+    const device = new TestDevice();
+    const content = document('line', 1, { App: '1.0.0' });
+    await deployed((it) => [it.job('j1', 1, content), it.job('j1', 1, content)], device);
+    expect(device.statuses()).toEqual(['IN_PROGRESS', 'SUCCESSFUL']);
+    await deployed((it) => it.job('j1', 5, content), device);
+    expect(device.statuses()).toEqual(['IN_PROGRESS', 'SUCCESSFUL', 'IN_PROGRESS', 'SUCCESSFUL']);
+  });
+
+  test('that cannot be read fails with DEPLOYMENT_DOCUMENT_PARSE_ERROR', async () => {
+    const device = await deployed((it) => it.job('j1', 1, { components: 7 }));
+    expect(device.statuses()).toEqual(['FAILED_NO_STATE_CHANGE']);
+    expect(device.store.owedStatuses()[0]?.failure?.errorStack).toContain('DEPLOYMENT_DOCUMENT_PARSE_ERROR');
+  });
+
+  test('that requires a capability nobody has fails before anything changes', async () => {
+    const device = await deployed((it) =>
+      it.job('j1', 1, document('line', 1, {}, { requiredCapabilities: ['TIME_TRAVEL'] })),
+    );
+    expect(device.store.owedStatuses().at(-1)?.failure?.errorStack).toContain('NUCLEUS_MISSING_REQUIRED_CAPABILITIES');
+  });
+});
+
+describe('cancelling', () => {
+  test('a job that still prepares changes nothing and reports nothing more', async () => {
+    const device = new TestDevice();
+    device.start();
+    device.job('j1', 1, document('line', 1, { App: '1.0.0' }));
+    device.noJob();
+    await device.rest();
+    await device.off();
+    expect(device.set()).toEqual({});
+    expect(device.statuses().filter((status) => status !== 'IN_PROGRESS')).toEqual([]);
+  });
+
+  test('a shadow deployment that still waits reports CANCELED', async () => {
+    const device = new TestDevice();
+    device.start();
+    const arn = 'arn:aws:greengrass:us-east-1:000000000000:configuration:thing/core:1';
+    device.shadow(arn, document('line', 1, { App: '1.0.0' }));
+    device.shadow(arn, null, true);
+    await device.rest();
+    await device.off();
+    expect(device.set()).toEqual({});
+    expect(device.statuses()).toContain('CANCELED');
+  });
+});
+
+describe('a power cut at any commit', () => {
+  for (const outcome of ['SUCCESSFUL', 'FAILED_ROLLBACK_COMPLETE'] as const) {
+    test(`still ends in ${outcome} on a verified set, reported once`, async () => {
+      const wanted = outcome === 'SUCCESSFUL' ? { App: '2.0.0', Lib: '1.4.0' } : { App: '1.0.0', Lib: '1.4.0' };
+      for (let commits = 0; ; commits++) {
+        const device = new TestDevice((spec) => outcome !== 'SUCCESSFUL' && spec.version === '2.0.0');
+        await deployed((it) => it.job('j1', 1, document('line', 1, { App: '1.0.0' })), device);
+        const content = document('line', 2, { App: '2.0.0' });
+        device.start(commits);
+        device.job('j2', 2, content);
+        const cut = await device.rest();
+        device.start();
+        device.job('j2', 2, content); // The cloud hands out what it has no end of.
+        await device.rest();
+        await device.off();
+        expect(device.set(), `after ${commits} commits`).toEqual(wanted);
+        expect(device.runs(), `after ${commits} commits`).toEqual(wanted);
+        expect(device.statuses().filter((status) => status === outcome).length, `after ${commits} commits`).toBe(
+          outcome === 'SUCCESSFUL' ? 2 : 1,
+        );
+        if (!cut) break;
+      }
+    });
+  }
+});

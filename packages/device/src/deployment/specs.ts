@@ -1,0 +1,93 @@
+import { Fault } from '@greensward/kit';
+import { toJson } from '@greensward/model/configuration';
+import { type ComponentVariables, interpolateLifecycle } from '@greensward/model/interpolate';
+import { effectiveLifecycle, lifecycleSteps, type Recipe, selectManifest } from '@greensward/model/recipe';
+import type { ComponentPaths } from '../components/components.ts';
+import type { ComponentSpec } from '../lifecycle/lifecycle.ts';
+import type { ComponentSet, SetEntry } from '../store/records.ts';
+
+/** What turns a component set into what can run. */
+export interface SpecContext {
+  recipe(name: string, version: string): Recipe | undefined;
+  paths(name: string, version: string): ComponentPaths;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly rootPath: string;
+  readonly thingName: string;
+  /** `runWithDefault.posixUser` of the runtime's configuration. */
+  readonly defaultUser?: string;
+  /** Told of each variable that stands for nothing. */
+  readonly onUnresolved: (component: string, placeholder: string) => void;
+}
+
+/**
+ * The component as it is to run.
+ *
+ * @throws Fault `LOCAL_RECIPE_NOT_FOUND` without a recipe or a manifest for this platform, `CONFIG_INTERPOLATE_ERROR` for a bad
+ * variable, `COMPONENT_BOOTSTRAP_ERROR` for a bootstrap step, which this runtime does not run yet.
+ */
+export function buildSpec(entry: SetEntry, set: ComponentSet, context: SpecContext): ComponentSpec {
+  const recipe = requireRecipe(entry, context);
+  const manifest = selectManifest(recipe, context.attributes);
+  if (manifest === undefined) {
+    throw new Fault(
+      'LOCAL_RECIPE_NOT_FOUND',
+      `${entry.name} ${entry.version} has no manifest for this platform (${JSON.stringify(context.attributes)})`,
+    );
+  }
+  const present = [...recipe.dependencies].filter(([name]) => set.has(name));
+  const variables = new Map<string, ComponentVariables>();
+  for (const [name] of present) {
+    const dependency = set.get(name);
+    if (dependency) variables.set(name, variablesOf(dependency, context));
+  }
+  const interpolated = interpolateLifecycle(effectiveLifecycle(recipe, manifest), {
+    own: variablesOf(entry, context),
+    dependencies: variables,
+    kernelRootPath: context.rootPath,
+    thingName: context.thingName,
+  });
+  for (const placeholder of interpolated.unresolved) context.onUnresolved(entry.name, placeholder);
+  if (lifecycleSteps(interpolated.value).bootstrap !== undefined) {
+    throw new Fault(
+      'COMPONENT_BOOTSTRAP_ERROR',
+      `${entry.name} ${entry.version} has a Bootstrap step, which this runtime does not run yet`,
+    );
+  }
+  const paths = context.paths(entry.name, entry.version);
+  const user = entry.runWith?.posixUser ?? context.defaultUser;
+  const limits = entry.runWith?.systemResourceLimits;
+  return {
+    name: entry.name,
+    version: entry.version,
+    lifecycle: interpolated.value,
+    configuration: toJson(entry.configuration),
+    dependencies: new Map(present.map(([name, dependency]) => [name, dependency.dependencyType])),
+    environment: context.environment,
+    workPath: paths.work,
+    artifactPaths: [paths.artifacts, paths.decompressed],
+    ...(user === undefined ? {} : { user }),
+    ...(limits === undefined ? {} : { limits }),
+  };
+}
+
+/** Every component of a set as it is to run; the first that cannot be is thrown. */
+export function buildSpecs(set: ComponentSet, context: SpecContext): ReadonlyMap<string, ComponentSpec> {
+  return new Map([...set.values()].map((entry) => [entry.name, buildSpec(entry, set, context)]));
+}
+
+function requireRecipe(entry: SetEntry, context: SpecContext): Recipe {
+  const recipe = context.recipe(entry.name, entry.version);
+  if (recipe !== undefined) return recipe;
+  throw new Fault('LOCAL_RECIPE_NOT_FOUND', `the recipe of ${entry.name} ${entry.version} is not on this device`);
+}
+
+function variablesOf(entry: SetEntry, context: SpecContext): ComponentVariables {
+  const paths = context.paths(entry.name, entry.version);
+  return {
+    configuration: toJson(entry.configuration),
+    artifactsPath: paths.artifacts,
+    decompressedPath: paths.decompressed,
+    workPath: paths.work,
+  };
+}

@@ -1,0 +1,62 @@
+import { Fault } from '@greensward/kit';
+import type { Recipe } from '@greensward/model/recipe';
+import { highest } from '@greensward/model/version';
+import type { ComponentFiles } from '../../components/components.ts';
+import type { DataPlane } from '../../uplink/data-plane.ts';
+
+/** Component versions that a test's cloud knows: name -> versions, each with its dependencies. */
+export type Catalogue = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, string>>>>>>;
+
+function recipeText(name: string, version: string, dependencies: Readonly<Record<string, string>>): string {
+  return JSON.stringify({
+    RecipeFormatVersion: '2020-01-25',
+    ComponentName: name,
+    ComponentVersion: version,
+    ComponentConfiguration: { DefaultConfiguration: { from: `default of ${version}` } },
+    ComponentDependencies: Object.fromEntries(
+      Object.entries(dependencies).map(([dependency, requirement]) => [
+        dependency,
+        { VersionRequirement: requirement },
+      ]),
+    ),
+    Manifests: [{ Lifecycle: { Run: `run ${version} {configuration:/from}` } }],
+  });
+}
+
+/** A data plane over a catalogue. `groups` are the device's thing groups. */
+export function fakeDataPlane(
+  catalogue: Catalogue,
+  groups: readonly string[] | 'denied',
+): Pick<DataPlane, 'resolve' | 'thingGroups'> {
+  return {
+    thingGroups: async () => groups,
+    async resolve({ name, requirements }) {
+      const versions = catalogue[name] ?? {};
+      const version = highest(Object.keys(versions), Object.values(requirements));
+      if (version === undefined) throw new Fault('NO_AVAILABLE_COMPONENT_VERSION', `no usable version of ${name}`);
+      const arn = `arn:aws:greengrass:us-east-1:000000000000:components:${name}:versions:${version}`;
+      return { name, version, arn, recipe: recipeText(name, version, versions[version] ?? {}) };
+    },
+  };
+}
+
+/** Component files that live as long as the object: the disk of a device across restarts of its runtime. */
+export function memoryFiles(): ComponentFiles {
+  const recipes = new Map<string, { recipe: Recipe; arn: string }>();
+  return {
+    paths: (name, version) => ({
+      artifacts: `/a/${name}/${version}`,
+      decompressed: `/d/${name}/${version}`,
+      work: `/w/${name}`,
+    }),
+    putRecipe: async (recipe, arn) =>
+      void recipes.set(`${recipe.componentName}@${recipe.componentVersion}`, { recipe, arn }),
+    recipe: async (name, version) => recipes.get(`${name}@${version}`),
+    versions: async (name) =>
+      [...recipes.keys()].filter((key) => key.startsWith(`${name}@`)).map((key) => key.slice(name.length + 1)),
+    fetchArtifacts: async () => {},
+    prune: async (keep) => {
+      for (const key of recipes.keys()) if (!keep.has(key)) recipes.delete(key);
+    },
+  };
+}

@@ -1,0 +1,122 @@
+// The device runtime as a program: `main.ts --root DIR [--config FILE]`. Exit codes: 0 stopped, 1 failed, 2 wrong usage.
+import { appendFileSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Fault, type Log, messageOf } from '@greensward/kit';
+import { lineLog, systemClock, systemIds, systemTimers } from '@greensward/kit/node';
+import { readDeviceConfig } from './configuration/read-device-config.ts';
+import { type Nucleus, startNucleus } from './nucleus.ts';
+import { createLinuxPlatform } from './platform/linux/linux-platform.ts';
+import { readTlsMaterial } from './uplink/tls-material.ts';
+
+const logLimit = 10 * 1024 * 1024;
+
+function readArguments(): { root: string; config: string } {
+  try {
+    const { values } = parseArgs({ options: { root: { type: 'string' }, config: { type: 'string' } } });
+    if (values.root === undefined) throw new Error('--root DIR is required');
+    const root = resolve(values.root);
+    return { root, config: values.config === undefined ? join(root, 'config.yaml') : resolve(values.config) };
+  } catch (error) {
+    throw new Fault('Usage', messageOf(error));
+  }
+}
+
+/** `logs/greengrass.log`, put aside once at 10 MB. What a person must see at once goes to standard error too. */
+function openLog(root: string): Log {
+  const file = join(root, 'logs', 'greengrass.log');
+  return lineLog((line) => {
+    if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > logLimit) renameSync(file, `${file}.1`);
+    appendFileSync(file, line, { mode: 0o600 });
+  }, systemClock);
+}
+
+function makeFolders(root: string): void {
+  for (const [folder, mode] of [
+    ['', 0o755],
+    ['config', 0o700],
+    ['run', 0o700],
+    ['logs', 0o700],
+    ['packages', 0o755],
+    ['work', 0o755],
+  ] as const) {
+    mkdirSync(join(root, folder), { recursive: true, mode });
+  }
+}
+
+async function main(): Promise<void> {
+  const { root, config: configFile } = readArguments();
+  let text: string;
+  try {
+    text = readFileSync(configFile, 'utf8');
+  } catch (cause) {
+    throw new Fault('NoConfig', `${configFile} cannot be read: make it with sward provision`, { cause });
+  }
+  const config = readDeviceConfig(text, { root });
+  makeFolders(root);
+  const log = openLog(root);
+  const tls = await readTlsMaterial(config);
+  for (const key of config.ignored) log.warn('this key of the configuration has no effect in this runtime', { key });
+
+  let starting: Promise<Nucleus> | undefined;
+  let stopping = false;
+  const stop = (code: number) => {
+    if (stopping) return;
+    stopping = true;
+    log.info('stopping');
+    // What is still starting is stopped once it has started: its components are processes of their own.
+    Promise.resolve(starting)
+      .then((nucleus) => nucleus?.stop())
+      .then(
+        () => process.exit(code),
+        (error: unknown) => {
+          log.error('stopping failed', { reason: messageOf(error) });
+          process.exit(1);
+        },
+      );
+  };
+  process.on('SIGTERM', () => stop(0));
+  process.on('SIGINT', () => stop(0));
+  process.on('disconnect', () => stop(0)); // The parent is gone.
+  if (process.send !== undefined && !process.connected) return stop(0); // It was gone before we listened.
+  starting = startNucleus({
+    config,
+    tls,
+    platform: createLinuxPlatform({ timers: systemTimers, log, device: root, path: process.env['PATH'] ?? '' }),
+    clock: systemClock,
+    timers: systemTimers,
+    ids: systemIds,
+    log,
+    environment: inheritedEnvironment(),
+    onFatal: (error) => {
+      log.error('the runtime cannot go on', { reason: messageOf(error) });
+      console.error(`the runtime cannot go on: ${messageOf(error)}`);
+      stop(1);
+    },
+  });
+  const nucleus = await starting;
+  nucleus.onConnection((connected) => {
+    if (connected && process.connected) process.send?.({ kind: 'ready', thing: config.thingName });
+  });
+  log.info('device runtime started', { thing: config.thingName, version: config.nucleusVersion, pid: process.pid });
+}
+
+function inheritedEnvironment(): Record<string, string> {
+  const inherited: Record<string, string> = {};
+  for (const name of ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER', 'LOGNAME', 'SHELL']) {
+    const value = process.env[name];
+    if (value !== undefined) inherited[name] = value;
+  }
+  return inherited;
+}
+
+// Nothing else may keep the process alive, and nothing must let it die while it waits for the network.
+const alive = setInterval(() => {}, 0x7fffffff);
+
+try {
+  await main();
+} catch (error) {
+  clearInterval(alive);
+  console.error(messageOf(error));
+  process.exitCode = error instanceof Fault && error.code === 'Usage' ? 2 : 1;
+}

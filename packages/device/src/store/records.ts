@@ -1,0 +1,92 @@
+import type { Json } from '@greensward/kit';
+import type { ConfigurationTree } from '@greensward/model/configuration';
+import type { DetailedStatus } from '@greensward/protocol/vocabulary';
+
+/** How a component is to run, as the deployment that made it a root said. */
+export interface RunWith {
+  readonly posixUser?: string;
+  readonly windowsUser?: string;
+  readonly systemResourceLimits?: { readonly memory?: number; readonly cpus?: number };
+}
+
+/** One component of the set that the device runs. */
+export interface SetEntry {
+  readonly name: string;
+  readonly version: string;
+  /** ARN of the component version; the account `aws` marks a component of the vendor. */
+  readonly arn: string;
+  readonly configuration: ConfigurationTree;
+  readonly runWith?: RunWith;
+  /** True when a deployment names it, not only another component. */
+  readonly isRoot: boolean;
+  /** Configuration ARNs of the deployments that brought it. */
+  readonly sources: readonly string[];
+}
+
+/** Everything the device runs, by component name. */
+export type ComponentSet = ReadonlyMap<string, SetEntry>;
+
+/** What a group (`thinggroup/x`, `thing/x`) last deployed here. */
+export interface GroupRecord {
+  /** Root component -> version. */
+  readonly roots: Readonly<Record<string, string>>;
+  readonly configurationArn: string;
+  /** `creationTimestamp` of its document, epoch ms. */
+  readonly timestamp: number;
+}
+
+export type DeploymentSource =
+  | { readonly kind: 'job'; readonly jobId: string; readonly queuedAt: number }
+  | { readonly kind: 'shadow'; readonly configurationArn: string };
+
+/**
+ * How far a deployment is. QUEUED and PREPARING have changed nothing; APPLYING and ROLLING_BACK have replaced the component set and
+ * are finished after a restart; ENDED is history, kept so that a redelivery is recognised.
+ */
+export type Stage = 'QUEUED' | 'PREPARING' | 'APPLYING' | 'ROLLING_BACK' | 'ENDED';
+
+/** Why a deployment failed, in the reference's vocabulary. */
+export interface Failure {
+  readonly cause: string;
+  readonly errorStack: readonly string[];
+  readonly errorTypes: readonly string[];
+}
+
+/** What applying a deployment changed, and what undoes it. */
+export interface Change {
+  readonly previous: readonly SetEntry[];
+  /** Components that were BROKEN before: a rollback does not wait for them. */
+  readonly brokenBefore: readonly string[];
+  /** The groups as they will be when it is committed. */
+  readonly groups: Readonly<Record<string, GroupRecord>>;
+}
+
+export interface DeploymentRecord {
+  /** Unique per delivery: the same job queued again (a retry) is another deployment. */
+  readonly key: string;
+  readonly source: DeploymentSource;
+  /** The document as it came. */
+  readonly document: Json;
+  readonly stage: Stage;
+  readonly change?: Change;
+  readonly failure?: Failure;
+}
+
+/** A status that the cloud has not acknowledged yet. */
+export interface OwedStatus {
+  readonly id: number;
+  readonly source: DeploymentSource;
+  readonly status: 'IN_PROGRESS' | 'SUCCEEDED' | 'FAILED' | 'REJECTED' | 'CANCELED';
+  readonly detailedStatus?: DetailedStatus;
+  readonly failure?: Failure;
+  /** For the fleet status message that goes with a terminal status. */
+  readonly deploymentId?: string;
+  readonly configurationArn?: string;
+  /** Parts that are delivered already, so that a repeat sends only the rest. */
+  readonly reported: boolean;
+}
+
+/** Key of a deployment's record. */
+export function deploymentKey(source: DeploymentSource): string {
+  return source.kind === 'job' ? `job/${source.jobId}/${source.queuedAt}` : `shadow/${source.configurationArn}`;
+}
