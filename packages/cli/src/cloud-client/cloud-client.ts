@@ -1,0 +1,93 @@
+import { Fault } from '@greensward/kit';
+import type { Operation } from '@greensward/protocol/service';
+import { signRequest } from '@greensward/protocol/sigv4';
+import {
+  buildRequest,
+  type IncomingResponse,
+  type OutgoingRequest,
+  parseError,
+  parseOutput,
+} from '@greensward/protocol/walker';
+import type { DeviceEndpoints } from '../provision/config-yaml.ts';
+import { type Profile, readProfile } from './profile.ts';
+import { send } from './send.ts';
+
+/** How far a rollout is, as our own API tells it. */
+export interface DeploymentProgress {
+  readonly deploymentId: string;
+  readonly status: string;
+  readonly statusReason?: string;
+  readonly settled: boolean;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly executions: readonly { readonly thing: string; readonly status: string; readonly reason?: string }[];
+}
+
+/** The cloud, over its APIs, with the rights of its own profile. */
+export interface CloudClient {
+  /** One AWS operation. An error answer is thrown as a Fault with the AWS exception name as code. */
+  call<I, O>(operation: Operation<I, O>, input: I): Promise<O>;
+  createBucket(bucket: string): Promise<void>;
+  putObject(bucket: string, key: string, bytes: Uint8Array): Promise<void>;
+  progress(deploymentId: string): Promise<DeploymentProgress>;
+  deviceEndpoints(): Promise<{ readonly endpoints: DeviceEndpoints; readonly rootCaPem: string }>;
+}
+
+/** SigV4 service names, where they differ from the name of the SDK's client. */
+const signingNames: ReadonlyMap<string, string> = new Map([
+  ['greengrassv2', 'greengrass'],
+  ['iot-data', 'iotdata'],
+]);
+
+/** A client for the cloud whose data folder this is. */
+export async function openClient(dataFolder: string): Promise<CloudClient> {
+  return createClient(await readProfile(dataFolder));
+}
+
+function createClient(profile: Profile): CloudClient {
+  const signedSend = async (service: string, request: OutgoingRequest): Promise<IncomingResponse> => {
+    const unsigned = { ...request, headers: { ...request.headers, host: profile.endpoint.host } };
+    const headers = signRequest(unsigned, {
+      credentials: { accessKeyId: profile.accessKeyId, secretAccessKey: profile.secretAccessKey },
+      region: profile.region,
+      service,
+      now: Date.now(),
+    });
+    return send(profile.endpoint, { ...request, headers }, profile.caPem);
+  };
+  const own = async <T>(path: string): Promise<T> => {
+    const response = await signedSend('greensward', plain('GET', path));
+    if (response.status !== 200) throw parseError(response);
+    return JSON.parse(Buffer.from(response.body).toString('utf8'));
+  };
+  return {
+    async call(operation, input) {
+      const service = signingNames.get(operation.service) ?? operation.service;
+      const response = await signedSend(service, buildRequest(operation, input));
+      if (response.status >= 300) throw parseError(response);
+      return parseOutput(operation, response);
+    },
+    async createBucket(bucket) {
+      const response = await signedSend('s3', plain('PUT', `/${bucket}`));
+      if (response.status >= 300 && response.status !== 409) throw s3Fault(response, `creating the bucket ${bucket}`);
+    },
+    async putObject(bucket, key, bytes) {
+      const path = `/${[bucket, ...key.split('/')].map(encodeURIComponent).join('/')}`;
+      const response = await signedSend('s3', { ...plain('PUT', path), body: bytes });
+      if (response.status >= 300) throw s3Fault(response, `uploading s3://${bucket}/${key}`);
+    },
+    progress: (deploymentId) => own(`/greensward/v1/deployments/${encodeURIComponent(deploymentId)}/progress`),
+    deviceEndpoints: () => own('/greensward/v1/device-endpoints'),
+  };
+}
+
+function plain(method: string, path: string): OutgoingRequest {
+  return { method, path, query: '', headers: {}, body: new Uint8Array() };
+}
+
+/** S3 answers XML; its code and message are all that matters here. */
+function s3Fault(response: IncomingResponse, doing: string): Fault {
+  const text = Buffer.from(response.body).toString('utf8');
+  const [, code = `HTTP ${response.status}`] = text.match(/<Code>([^<]*)<\/Code>/) ?? [];
+  const [, message = ''] = text.match(/<Message>([^<]*)<\/Message>/) ?? [];
+  return new Fault(code, `${doing}: ${code} ${message}`.trim());
+}
