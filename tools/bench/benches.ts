@@ -1,0 +1,5 @@
+import type { Figure } from './figure.ts';
+import { oneDevice } from './one-device.ts';
+
+/** Every bench by the name it is run with. */
+export const benches: ReadonlyMap<string, () => Promise<Figure[]>> = new Map([['one-device', oneDevice]]);
