@@ -214,7 +214,7 @@ export const rooms: readonly Room[] = [
     name: 'device/uplink',
     path: 'packages/device/src/uplink',
     ours: deviceShared,
-    packages: ['mqtt'],
+    packages: ['mqtt', 'mqtt-packet'],
     node: ['*'],
     instead: 'take it through a port',
   },

@@ -36,7 +36,7 @@ export async function deviceBundle(): Promise<string> {
     legalComments: 'none',
     // Packages that are CommonJS inside ask for Node's modules by `require`.
     banner: {
-      js: "import { createRequire as __require } from 'node:module'; const require = __require(import.meta.url);",
+      js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
     },
   });
   for (const old of readdirSync(folder)) {

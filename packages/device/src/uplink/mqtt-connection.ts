@@ -2,7 +2,11 @@ import { isIP } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { Fault, messageOf, type Timers } from '@greensward/kit';
 import { MqttClient } from 'mqtt';
+import { writeToStream } from 'mqtt-packet';
 import type { TlsMaterial } from './tls-material.ts';
+
+// The codec under MQTT.js would keep a buffer for each of 65,536 numbers: 7 MB, for what takes no time here.
+writeToStream.cacheNumbers = false;
 
 /** TCP, TLS and CONNACK together. */
 const connectTimeoutMs = 15_000;
