@@ -4,7 +4,5 @@ export {
   completePolicies,
   type DocumentInput,
 } from './build.ts';
-export type {
-  DeploymentDocument,
-} from './document.ts';
+export type { DeploymentDocument } from './document.ts';
 export { groupOf, parseDocument } from './parse.ts';
