@@ -22,28 +22,29 @@ export interface TestCloud {
 /** The ports of a cloud, so that it can be started again on the same ones. */
 export type Ports = Pick<TestCloud, 'apiPort' | 'devicePort' | 'mqttPort'>;
 
-/** Starts a cloud on free ports, or on the given ones, and waits until it is ready. */
+/** Starts a cloud on free ports, or on the given ones, and waits until it is ready. `through`: see `startNode`. */
 export async function startCloud(
   folder: string,
-  options: { ports?: Ports; args?: readonly string[] } = {},
+  options: { ports?: Ports; args?: readonly string[]; through?: readonly string[] } = {},
 ): Promise<TestCloud> {
   const { apiPort, devicePort, mqttPort } = options.ports ?? {
     apiPort: await freePort(),
     devicePort: await freePort(),
     mqttPort: await freePort(),
   };
-  const started = startNode([
+  const args = [
     require.resolve('@greensward/cloud/main'),
     ...['--data', folder, '--api-port', String(apiPort)],
     ...['--device-port', String(devicePort), '--mqtt-port', String(mqttPort)],
     ...(options.args ?? []),
-  ]);
+  ];
+  const started = startNode(args, { through: options.through ?? [] });
   await untilReady(started);
   return { process: started, folder, apiPort, devicePort, mqttPort, environment: awsEnvironment(folder) };
 }
 
 /** The variables that make the stock AWS CLI and SDKs use the profile a cloud wrote. */
-export function awsEnvironment(folder: string): Record<string, string> {
+function awsEnvironment(folder: string): Record<string, string> {
   return {
     AWS_CONFIG_FILE: join(folder, 'aws', 'config'),
     AWS_SHARED_CREDENTIALS_FILE: join(folder, 'aws', 'credentials'),
@@ -53,10 +54,10 @@ export function awsEnvironment(folder: string): Record<string, string> {
 }
 
 /** The file that Node runs as `sward`. */
-const swardBin = join(require.resolve('@greensward/cli/package.json'), '..', 'bin', 'sward.js');
+export const swardBin = join(require.resolve('@greensward/cli/package.json'), '..', 'bin', 'sward.js');
 
 /** Runs `sward` with these arguments; fails with its output when it does. */
-export async function sward(...args: readonly string[]): Promise<string> {
+async function sward(...args: readonly string[]): Promise<string> {
   const { stdout } = await run(process.execPath, [swardBin, ...args]);
   return stdout;
 }
@@ -85,7 +86,7 @@ export async function provision(
   );
 }
 
-/** Starts the device runtime on a provisioned root, as it is in the repository. */
-export function startDevice(root: string): TestProcess {
-  return startNode([require.resolve('@greensward/device/main'), '--root', root]);
+/** Starts the device runtime on a provisioned root, as it is in the repository. `through`: see `startNode`. */
+export function startDevice(root: string, through: readonly string[] = []): TestProcess {
+  return startNode([require.resolve('@greensward/device/main'), '--root', root], { through });
 }

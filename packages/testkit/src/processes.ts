@@ -21,12 +21,17 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** Starts Node with these arguments and an IPC channel; `detached` gives it a process group, as a terminal does. */
+/**
+ * Starts Node with these arguments and an IPC channel. `detached` gives it a process group, as a terminal does; `through` is a
+ * command that turns into the one after it, such as `ip netns exec NAME`.
+ */
 export function startNode(
   args: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv; detached?: boolean } = {},
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; detached?: boolean; through?: readonly string[] } = {},
 ): TestProcess & { readonly child: ChildProcess } {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], ...options });
+  const { through = [], ...rest } = options;
+  const [program = process.execPath, ...all] = [...through, process.execPath, ...args];
+  const child = spawn(program, all, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], ...rest });
   running.add(child);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {

@@ -1,0 +1,11 @@
+/** Operations of AWS IoT Greengrass V2 that are not served yet. This list may only become shorter. */
+export const missingOperations: readonly string[] = [
+  'AssociateServiceRoleToAccount',
+  'BatchAssociateClientDeviceWithCoreDevice',
+  'BatchDisassociateClientDeviceFromCoreDevice',
+  'DisassociateServiceRoleFromAccount',
+  'GetConnectivityInfo',
+  'GetServiceRoleForAccount',
+  'ListClientDevicesAssociatedWithCoreDevice',
+  'UpdateConnectivityInfo',
+];
