@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -71,6 +71,21 @@ describe('the main of the cloud', () => {
     const again = await second.ready;
     expect(await readFile(config, 'utf8')).toContain(`endpoint_url = ${again['endpoint']}`);
     expect(await readFile(join(folder, 'aws', 'credentials'), 'utf8')).toBe(credentials);
+  });
+
+  test('keeps its secrets from others in a data folder that they can look into', async () => {
+    const shared = join(folder, 'shared');
+    await mkdir(shared, { mode: 0o755 });
+    const cloud = run('--data', shared, ...anyPorts);
+    await cloud.ready;
+    const open: string[] = [];
+    for (const name of await readdir(shared, { recursive: true })) {
+      const found = await stat(join(shared, name));
+      const closed = name.includes('/') || (found.mode & 0o077) === 0;
+      if (!closed) open.push(name);
+    }
+    // What the lock says is only that there is one.
+    expect(open.filter((name) => !name.startsWith('lock.db'))).toEqual([]);
   });
 
   test('ends when its parent is gone', async () => {

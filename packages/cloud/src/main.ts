@@ -10,7 +10,7 @@ const sameSignal = 2000;
 /** How long running requests may take to end once the cloud is told to stop. Milliseconds. */
 const stopLimit = 15_000;
 
-const usage = `usage: node main.ts --data DIR [--api-port 7400] [--device-port 8443] [--mqtt-port 8883] [--host 127.0.0.1]
+const usage = `usage: sward cloud --data DIR [--api-port 7400] [--device-port 8443] [--mqtt-port 8883] [--host 127.0.0.1]
   [--name HOST ...] [--database URL] [--account 000000000000] [--region us-east-1] [--insecure] [--json]`;
 
 /** JSON lines in the form that all our programs log in. */

@@ -4,24 +4,41 @@ import type { Constraint, Constraints } from './table.ts';
 // them (never `max` nor `pattern`), so they are the server's. Only what is read as input is checked.
 
 const nonEmpty: Constraint = { min: 1 };
-const thingName: Constraint = { min: 1, max: 128, pattern: /^[a-zA-Z0-9:_-]+$/ };
+const thingName: Constraint = {
+  min: 1,
+  max: 128,
+  pattern: /^[a-zA-Z0-9:_-]+$/,
+  legal: 'have only letters, digits, ":", "_" and "-"',
+};
 const componentName: Constraint = { min: 1, max: 128 };
 const componentVersion: Constraint = { min: 1, max: 64 };
 const ggTags: Constraint = { min: 1, max: 200, key: { min: 1, max: 128 }, each: { max: 256 } };
 const componentVersionArn: Constraint = {
   pattern: /^arn:[^:]*:greengrass:[^:]*:(aws|[0-9]+):components:[^:]+:versions:[^:]+$/,
+  legal: 'be the ARN of a component version, arn:aws:greengrass:REGION:ACCOUNT:components:NAME:versions:VERSION',
 };
-const thingGroupArn: Constraint = { pattern: /^arn:[^:]*:iot:[^:]*:[0-9]+:thinggroup\/.+$/ };
-const targetArn: Constraint = { pattern: /^arn:[^:]*:iot:[^:]*:[0-9]+:(thing|thinggroup)\/.+$/ };
+const componentArn: Constraint = {
+  pattern: /^arn:[^:]*:greengrass:[^:]*:(aws|[0-9]+):components:[^:]+$/,
+  legal: 'be the ARN of a component without a version, arn:aws:greengrass:REGION:ACCOUNT:components:NAME',
+};
+const thingGroupArn: Constraint = {
+  pattern: /^arn:[^:]*:iot:[^:]*:[0-9]+:thinggroup\/.+$/,
+  legal: 'be the ARN of a thing group, arn:aws:iot:REGION:ACCOUNT:thinggroup/NAME',
+};
+const targetArn: Constraint = {
+  pattern: /^arn:[^:]*:iot:[^:]*:[0-9]+:(thing|thinggroup)\/.+$/,
+  legal: 'be the ARN of a thing or a thing group, arn:aws:iot:REGION:ACCOUNT:thing/NAME or .../thinggroup/NAME',
+};
 const genericArn: Constraint = {
   pattern: /^arn:[^:]*:greengrass:[^:]*:(aws|[0-9]+):(components|deployments|coreDevices):.*$/,
+  legal: 'be the ARN of a component version, a deployment or a core device, arn:aws:greengrass:REGION:ACCOUNT:...',
 };
 /** Seconds: the model has no bound; a device reads a 32-bit integer. */
 const timeoutSeconds: Constraint = { min: 0, max: 2_147_483_647 };
 const atLeastOne: Constraint = { min: 1 };
 
 export const greengrassv2Constraints: Constraints = {
-  '*.clientToken': { min: 1, max: 64, pattern: /^[a-zA-Z0-9-]+$/ },
+  '*.clientToken': { min: 1, max: 64, pattern: /^[a-zA-Z0-9-]+$/, legal: 'have only letters, digits and "-"' },
   '*.coreDeviceThingName': { min: 1, max: 128 },
   '*.deploymentId': nonEmpty,
   '*.maxResults': { min: 1, max: 100 },
@@ -32,7 +49,7 @@ export const greengrassv2Constraints: Constraints = {
   'GetComponentRequest.arn': componentVersionArn,
   'GetComponentVersionArtifactRequest.arn': componentVersionArn,
   'DeleteComponentRequest.arn': componentVersionArn,
-  'ListComponentVersionsRequest.arn': { pattern: /^arn:[^:]*:greengrass:[^:]*:(aws|[0-9]+):components:[^:]+$/ },
+  'ListComponentVersionsRequest.arn': componentArn,
   'GetComponentVersionArtifactRequest.artifactName': nonEmpty,
   // ResolveComponentCandidates, and the Lambda form of CreateComponentVersion.
   'ComponentCandidate.componentName': componentName,
@@ -76,9 +93,17 @@ export const greengrassv2Constraints: Constraints = {
   'ListCoreDevicesRequest.runtime': { min: 1, max: 255 },
 };
 
-const jobId: Constraint = { min: 1, max: 64, pattern: /^[a-zA-Z0-9_-]+$/ };
-const policyName: Constraint = { min: 1, max: 128, pattern: /^[\w+=,.@-]+$/ };
-const namespaceId: Constraint = { pattern: /^[a-zA-Z0-9_-]+$/ };
+/** Counts from 1, and is kept in 32 bits. */
+const executionNumber: Constraint = { min: 0, max: 2_147_483_647 };
+const wordLegal = 'have only letters, digits, "_" and "-"';
+const jobId: Constraint = { min: 1, max: 64, pattern: /^[a-zA-Z0-9_-]+$/, legal: wordLegal };
+const policyName: Constraint = {
+  min: 1,
+  max: 128,
+  pattern: /^[\w+=,.@-]+$/,
+  legal: 'have only letters, digits and "_+=,.@-"',
+};
+const namespaceId: Constraint = { pattern: /^[a-zA-Z0-9_-]+$/, legal: wordLegal };
 
 export const iotConstraints: Constraints = {
   '*.thingName': thingName,
@@ -100,8 +125,8 @@ export const iotConstraints: Constraints = {
   'Tag.Value': { max: 256, pattern: /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u },
   '*.maxResults': { min: 1, max: 250 },
   '*.pageSize': { min: 1, max: 250 },
-  '*.marker': { max: 1024, pattern: /^[A-Za-z0-9+/]+={0,2}$/ },
-  '*.certificateId': { min: 64, max: 64, pattern: /^(0x)?[a-fA-F0-9]+$/ },
+  '*.marker': { max: 1024, pattern: /^[A-Za-z0-9+/]+={0,2}$/, legal: 'be the nextMarker of an answer' },
+  '*.certificateId': { min: 64, max: 64, pattern: /^(0x)?[a-fA-F0-9]+$/, legal: 'have only hexadecimal digits' },
   '*.policyName': policyName,
   'CreatePolicyRequest.policyDocument': { max: 404_600 },
   'AttachPolicyRequest.target': nonEmpty,
@@ -111,9 +136,14 @@ export const iotConstraints: Constraints = {
   'DetachThingPrincipalRequest.principal': nonEmpty,
   'DescribeEndpointRequest.endpointType': { max: 128 },
   '*.jobId': jobId,
+  '*.executionNumber': executionNumber,
   '*.namespaceId': namespaceId,
   'ListJobsRequest.thingGroupId': { min: 1, max: 128, pattern: /^[a-zA-Z0-9-]+$/ },
-  'CancelJobRequest.reasonCode': { max: 128, pattern: /^[\p{Lu}\p{Nd}_]+$/u },
+  'CancelJobRequest.reasonCode': {
+    max: 128,
+    pattern: /^[\p{Lu}\p{Nd}_]+$/u,
+    legal: 'have only capital letters, digits and "_"',
+  },
   'CancelJobRequest.comment': { max: 2028, pattern: /^[^\p{C}]+$/u },
 };
 
@@ -128,6 +158,7 @@ export const iotJobsDataConstraints: Constraints = {
   '*.thingName': thingName,
   'DescribeJobExecutionRequest.jobId': { min: 1, max: 64, pattern: /^([a-zA-Z0-9_-]+|\$next)$/ },
   'UpdateJobExecutionRequest.jobId': jobId,
+  '*.executionNumber': executionNumber,
   // IoT Jobs: a device may write these four; the rest is the service's.
   'UpdateJobExecutionRequest.status': { values: ['IN_PROGRESS', 'FAILED', 'SUCCEEDED', 'REJECTED'] },
   '*.statusDetails': statusDetailsConstraint,

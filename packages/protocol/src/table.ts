@@ -46,6 +46,8 @@ export interface Constraint {
   readonly max?: number;
   /** Must match the whole string; written with ^ and $. */
   readonly pattern?: RegExp;
+  /** What matches the pattern, in words: the message says `must be` or `must have` it. */
+  readonly legal?: `${'be' | 'have'} ${string}`;
   readonly decimals?: number;
   /** Values a string must be one of, where the SDK declares no enum or a narrower set is legal on input. */
   readonly values?: readonly string[];

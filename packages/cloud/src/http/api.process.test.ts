@@ -30,6 +30,7 @@ import {
   GetJobDocumentCommand,
   IoTClient,
   ListAttachedPoliciesCommand,
+  ListJobsCommand,
   ListThingGroupsForThingCommand,
   ListThingPrincipalsCommand,
   ListThingsCommand,
@@ -44,7 +45,7 @@ import {
 import { GetPendingJobExecutionsCommand, IoTJobsDataPlaneClient } from '@aws-sdk/client-iot-jobs-data-plane';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type RunningCloud, runCloud, sdkConfiguration, send, sendSigned } from './testing/running-cloud.ts';
 
 const groupArn = 'arn:aws:iot:us-east-1:000000000000:thinggroup/fleet';
@@ -83,6 +84,7 @@ describe('the AWS SDK for JavaScript', () => {
     );
     expect(created).toMatchObject({ componentName: 'com.example.Hello', componentVersion: '1.0.0' });
     expect(created.creationTimestamp).toBeInstanceOf(Date);
+    expect(created.status).toEqual({ componentState: 'REQUESTED', message: 'NONE', errors: {} });
     const arn = created.arn ?? '';
     const described = await greengrass.send(new DescribeComponentCommand({ arn }));
     expect(described).toMatchObject({
@@ -170,6 +172,29 @@ describe('the AWS SDK for JavaScript', () => {
     });
     const document = await iot.send(new GetJobDocumentCommand({ jobId: created.iotJobId }));
     expect(JSON.parse(document.document ?? '')).toMatchObject({ deploymentName: 'every field' });
+  });
+
+  test('sees in a job whether things are still to get an execution', async () => {
+    const thingGroupName = 'slow';
+    await iot.send(new CreateThingGroupCommand({ thingGroupName }));
+    for (const thingName of ['slow-1', 'slow-2']) {
+      await iot.send(new CreateThingCommand({ thingName }));
+      await iot.send(new AddThingToThingGroupCommand({ thingGroupName, thingName }));
+    }
+    const targetArn = groupArn.replace('fleet', thingGroupName);
+    const rollout = async (maximumPerMinute: number) => {
+      const iotJobConfiguration = { jobExecutionsRolloutConfig: { maximumPerMinute } };
+      const created = await greengrass.send(new CreateDeploymentCommand({ targetArn, iotJobConfiguration }));
+      const isConcurrent = async () =>
+        (await iot.send(new DescribeJobCommand({ jobId: created.iotJobId }))).job?.isConcurrent;
+      const listed = async () => (await iot.send(new ListJobsCommand({ thingGroupName }))).jobs?.[0]?.isConcurrent;
+      return { isConcurrent, listed };
+    };
+    const slow = await rollout(1);
+    expect([await slow.isConcurrent(), await slow.listed()]).toEqual([true, true]);
+    const fast = await rollout(1000);
+    await vi.waitUntil(async () => (await fast.isConcurrent()) === false, { timeout: 5000, interval: 20 });
+    expect([await slow.isConcurrent(), await fast.listed()]).toEqual([false, false]);
   });
 
   test('lists, cancels and deletes deployments; only the newest of a target is active', async () => {

@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { Fault } from '@greensward/kit';
-import { createSigningKeys, verifySignature } from '@greensward/protocol/sigv4';
+import { type ChunkSignatures, claimSignature, createSigningKeys } from '@greensward/protocol/sigv4';
 import type { AccessUseCases } from '../app/app.ts';
 import type { Arrival, Caller, Route } from './exchange.ts';
 
@@ -7,39 +8,57 @@ import type { Arrival, Caller, Route } from './exchange.ts';
 interface Authenticated {
   readonly caller: Caller;
   readonly payloadHash: string;
+  readonly chunks: ChunkSignatures | undefined;
 }
 
-/** Finds out who sent a request, in the way its route asks for. */
-export type Authenticate = (arrival: Arrival, route: Route, body: Uint8Array, now: number) => Promise<Authenticated>;
+/**
+ * Finds out who sent a request, in the way its route asks for. What can be refused without the body is refused at once, so
+ * that strangers cannot make us hold theirs; the function that it resolves to takes the body (empty when it is streamed).
+ */
+export type Authenticate = (
+  arrival: Arrival,
+  route: Route,
+  now: number,
+) => Promise<(body: Uint8Array) => Authenticated>;
 
 /** Keeps derived signing keys between requests. */
 export function createAuthenticator(access: AccessUseCases): Authenticate {
   const keys = createSigningKeys();
   const lookup = (accessKeyId: string) => access.secret(accessKeyId);
-  return async (arrival, route, body, now) => {
+  return async (arrival, route, now) => {
     switch (route.access) {
       case 'open':
-        return { caller: { kind: 'anonymous' }, payloadHash: 'UNSIGNED-PAYLOAD' };
-      case 'device':
-        return { caller: await deviceOf(arrival, access), payloadHash: 'UNSIGNED-PAYLOAD' };
+        return () => unsigned({ kind: 'anonymous' });
+      case 'device': {
+        const caller = await deviceOf(arrival, access);
+        return () => unsigned(caller);
+      }
       case 'signed': {
         const { method, path, query, headers } = arrival;
-        const request = { method, path, query, headers, ...(route.body === 'whole' ? { body } : {}) };
-        const verified = await verifySignature(request, lookup, now, { keys, s3: route.service === 's3' });
-        return { caller: { kind: 'user', accessKeyId: verified.accessKeyId }, payloadHash: verified.payloadHash };
+        const request = { method, path, query, headers };
+        const claim = await claimSignature(request, lookup, now, { keys, s3: route.service === 's3' });
+        return (body) => {
+          const { payloadHash, chunks } = claim.verify(route.body === 'whole' ? body : undefined);
+          return { caller: { kind: 'user', accessKeyId: claim.accessKeyId }, payloadHash, chunks };
+        };
       }
     }
   };
 }
 
+function unsigned(caller: Caller): Authenticated {
+  return { caller, payloadHash: 'UNSIGNED-PAYLOAD', chunks: undefined };
+}
+
 /** A certificate of another authority counts as none; one that is not registered and ACTIVE is refused alike. */
 async function deviceOf(arrival: Arrival, access: AccessUseCases): Promise<Caller> {
   if (arrival.certificate === undefined) {
-    throw new Fault('AccessDeniedException', 'This request needs a client certificate of this service');
+    throw new Fault('AccessDeniedException', 'This request needs a client certificate that this service has issued');
   }
   const device = await access.device(arrival.certificate);
   if (device === undefined) {
-    throw new Fault('AccessDeniedException', 'The client certificate is not registered, or is not active');
+    const id = createHash('sha256').update(arrival.certificate).digest('hex');
+    throw new Fault('AccessDeniedException', `The client certificate ${id} is not registered here, or is not ACTIVE`);
   }
   return { kind: 'device', ...device };
 }

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Log } from '@greensward/kit';
+import type { ChunkSignatures } from '@greensward/protocol/sigv4';
 import type { App } from '../app/app.ts';
 import type { Account } from '../app/context.ts';
 
@@ -53,12 +54,14 @@ export interface Call {
 }
 
 /** The parts of a request that a wire format reads. */
-interface Received {
+export interface Received {
   readonly arrival: Arrival;
   /** Empty for a route whose body is a stream. */
   readonly body: Uint8Array;
-  /** What the signature says of the payload of a streamed request: its hex SHA-256, or the name of an unsigned form. */
+  /** What the signature says of the payload of a streamed request: its hex SHA-256, or the name of another form. */
   readonly payloadHash: string;
+  /** What checks the chunks of a streamed request that are signed one by one. */
+  readonly chunks: ChunkSignatures | undefined;
 }
 
 /** How a service tells what went wrong. */
@@ -87,7 +90,7 @@ export interface Route<I = unknown, O = unknown> {
   readonly errors: ErrorStyle;
   /** `signed`: SigV4 with an access key. `device`: a registered client certificate. `open`: anybody. */
   readonly access: 'signed' | 'device' | 'open';
-  /** `whole` is read before the signature is checked, at most `maxBytes` of it; `stream` is left to the handler. */
+  /** `whole` is read, at most `maxBytes` of it, before the signature is compared; `stream` is left to the handler. */
   readonly body: 'whole' | 'stream';
   readonly maxBytes: number;
   parse(received: Received): I;

@@ -1,3 +1,5 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { Fault, type Log, messageOf } from '@greensward/kit';
@@ -23,13 +25,21 @@ export interface HttpListener {
 /** How long one request may take to arrive: an upload of some GB over a slow line. Milliseconds. */
 const requestTimeout = 30 * 60_000;
 
+/** Bytes of the request line and the headers. A pre-signed URL with a session token has some thousand. */
+const maxHeaderSize = 64 * 1024;
+
+/** How long a connection may be silent while a request or its answer is under way. Milliseconds. */
+const connectionTimeout = 120_000;
+
 /**
  * Fastify with everything of its own switched off but listening: no parser, no schema, no error body. Every method and
  * path goes to the pipeline, which routes by the service of the signature first.
  */
 export function createListener(edge: Edge, tls: TlsOptions | undefined, log: Log): HttpListener {
-  const handle: Handle = async (request, reply) => send(await serve(edge, arrivalOf(request)), request, reply);
-  const server = instance(tls, handle);
+  const handle: Handle = async (request, reply) => send(await serve(edge, arrivalOf(request, reply)), request, reply);
+  const server = instance(tls, handle, refuseGarbage(edge, log));
+  // A client that asks before it sends a large body is told to go on when the body is first read: a refusal costs it nothing.
+  server.server.on('checkContinue', (request, response) => server.server.emit('request', request, response));
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   server.setNotFoundHandler(handle);
@@ -62,21 +72,23 @@ export function createListener(edge: Edge, tls: TlsOptions | undefined, log: Log
 
 type Handle = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
 
-function instance(tls: TlsOptions | undefined, handle: Handle): FastifyInstance {
+type ClientErrorHandler = (error: Error & { readonly code?: string }, socket: Socket) => void;
+
+function instance(
+  tls: TlsOptions | undefined,
+  handle: Handle,
+  clientErrorHandler: ClientErrorHandler,
+): FastifyInstance {
   const common = {
     logger: false,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     requestTimeout,
+    connectionTimeout,
     bodyLimit: Number.MAX_SAFE_INTEGER,
     routerOptions: { maxParamLength: 2048 },
-    http: { maxHeaderSize: 64 * 1024 },
-    clientErrorHandler: (_error: Error, socket: { writable: boolean; end(text: string): void; destroy(): void }) => {
-      if (!socket.writable) return socket.destroy();
-      const body = '{"message":"The request is not valid HTTP/1.1"}';
-      const head = `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n`;
-      socket.end(`${head}x-amzn-errortype: InvalidRequestException\r\nconnection: close\r\n\r\n${body}`);
-    },
+    http: { maxHeaderSize },
+    clientErrorHandler,
     // A path that Fastify cannot decode is refused by the pipeline, in the shape of its service.
     frameworkErrors: (_error: Error, request: FastifyRequest, reply: FastifyReply) => {
       void handle(request, reply);
@@ -98,7 +110,49 @@ function instance(tls: TlsOptions | undefined, handle: Handle): FastifyInstance 
   return fastify({ ...rest, https });
 }
 
-function arrivalOf(request: FastifyRequest): Arrival {
+/** Why Node gave up on a connection before there was a request, and what that is in HTTP. */
+const garbage = new Map<string | undefined, readonly [status: string, code: string, message: string]>([
+  [
+    'ERR_HTTP_REQUEST_TIMEOUT',
+    ['408 Request Timeout', 'RequestTimeoutException', 'The request did not arrive in time'],
+  ],
+  [
+    'HPE_HEADER_OVERFLOW',
+    [
+      '431 Request Header Fields Too Large',
+      'RequestHeaderSectionTooLargeException',
+      `The request line and headers are larger than ${maxHeaderSize} bytes`,
+    ],
+  ],
+]);
+
+const notHttp = ['400 Bad Request', 'InvalidRequestException', 'The request is not valid HTTP/1.1'] as const;
+
+/** Answers what is no HTTP request in the shape of the others. */
+function refuseGarbage({ clock, ids }: Edge, log: Log): ClientErrorHandler {
+  return ({ code }, socket) => {
+    if (!socket.writable || code === 'ECONNRESET') {
+      socket.destroy();
+      return;
+    }
+    const [status, type, message] = garbage.get(code) ?? notHttp;
+    const id = ids.uuid();
+    log.info('refused', { id, status: Number(status.slice(0, 3)), code: type, why: message, cause: code });
+    const body = JSON.stringify({ message });
+    const head = [
+      `HTTP/1.1 ${status}`,
+      `date: ${new Date(clock.now()).toUTCString()}`,
+      'content-type: application/json',
+      `content-length: ${body.length}`,
+      `x-amzn-errortype: ${type}`,
+      `x-amzn-requestid: ${id}`,
+      'connection: close',
+    ];
+    socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  };
+}
+
+function arrivalOf(request: FastifyRequest, reply: FastifyReply): Arrival {
   const { raw } = request;
   const url = raw.url ?? '/';
   const question = url.indexOf('?');
@@ -107,10 +161,15 @@ function arrivalOf(request: FastifyRequest): Arrival {
     path: question < 0 ? url : url.slice(0, question),
     query: question < 0 ? '' : url.slice(question + 1),
     headers: raw.headers,
-    // Whoever stops reading early still has to answer: the stream, and so the connection, stays.
-    body: raw.iterator({ destroyOnReturn: false }),
+    body: bodyOf(raw, reply.raw),
     certificate: certificateOf(raw.socket),
   };
+}
+
+async function* bodyOf(request: IncomingMessage, response: ServerResponse): AsyncGenerator<Uint8Array> {
+  if (request.headers.expect !== undefined) response.writeContinue();
+  // Whoever stops reading early still has to answer: the stream, and so the connection, stays.
+  yield* request.iterator({ destroyOnReturn: false });
 }
 
 /** Only what chains to our authority. A resumed session may be authorized without a certificate: then there is none. */
@@ -122,7 +181,7 @@ function certificateOf(socket: unknown): Uint8Array | undefined {
 function send(answer: Answer, request: FastifyRequest, reply: FastifyReply) {
   reply.code(answer.status).headers(answer.headers);
   // The rest of a body that was not wanted is skipped when it is small; else the connection ends with the answer.
-  if (!request.raw.readableEnded && mayBeLarge(request)) reply.header('connection', 'close');
+  if (!request.raw.readableEnded && (answer.status === 408 || mayBeLarge(request))) reply.header('connection', 'close');
   if (request.raw.method === 'HEAD' || answer.body === undefined) return reply.send();
   if (answer.body instanceof Uint8Array)
     return reply.send(Buffer.from(answer.body.buffer, answer.body.byteOffset, answer.body.byteLength));

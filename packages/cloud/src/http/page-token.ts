@@ -31,19 +31,27 @@ export function pager(operation: string, filter: Readonly<Record<string, unknown
   };
 }
 
-/** A page of a list that is already in memory, ordered by `keyOf`. */
+/** A page of a list that is already in memory, ordered by `keyOf`; the item to go on after may be gone meanwhile. */
 export function pageOf<T>(items: readonly T[], page: PageRequest, keyOf: (item: T) => string): Page<T> {
   const after = page.after;
-  const rest = after === undefined ? items : items.slice(items.findIndex((item) => keyOf(item) === after) + 1);
+  const rest = after === undefined ? items : items.slice(startAfter(items, after, keyOf));
   const taken = rest.slice(0, page.limit);
   const last = taken.at(-1);
   return rest.length > taken.length && last !== undefined ? { items: taken, next: keyOf(last) } : { items: taken };
 }
 
+function startAfter<T>(items: readonly T[], after: string, keyOf: (item: T) => string): number {
+  const at = items.findIndex((item) => keyOf(item) === after);
+  if (at >= 0) return at + 1;
+  const next = items.findIndex((item) => keyOf(item) > after);
+  return next < 0 ? items.length : next;
+}
+
 function keyOf(token: string, operation: string, hash: string, member: string): string {
   const parsed = decode(token);
-  if (isJsonObject(parsed) && parsed['o'] === operation && parsed['f'] === hash && typeof parsed['k'] === 'string') {
-    return parsed['k'];
+  if (isJsonObject(parsed) && parsed['o'] === operation && parsed['f'] === hash) {
+    const key = parsed['k'];
+    if (typeof key === 'string' && !key.includes('\0')) return key;
   }
   const message = `${member} is not a token of this ${operation} request`;
   throw new Fault('ValidationException', message, {

@@ -1,4 +1,4 @@
-import { type Clock, Fault, type Ids, type Log, messageChain } from '@greensward/kit';
+import { type Clock, Fault, type Ids, type Log, messageChain, type Timers } from '@greensward/kit';
 import type { App } from '../app/app.ts';
 import type { Account } from '../app/context.ts';
 import type { Authenticate } from './authenticate.ts';
@@ -23,6 +23,7 @@ export interface Edge {
   readonly endpoints: Endpoints;
   readonly clock: Clock;
   readonly ids: Ids;
+  readonly timers: Timers;
   readonly log: Log;
   readonly authenticate: Authenticate;
   /** The service that a request is for, or a refusal. */
@@ -33,6 +34,9 @@ export interface Edge {
 const anyService = restJsonErrors({ errors: new Map() });
 
 const nothing = new Uint8Array();
+
+/** How long a body that is kept in memory may take to arrive: 32 MiB at 2 Mbit/s. Milliseconds. */
+const bodyMs = 120_000;
 
 /** The one path of every request, on every port. Never rejects. */
 export async function serve(edge: Edge, arrival: Arrival): Promise<Answer> {
@@ -48,25 +52,27 @@ export async function serve(edge: Edge, arrival: Arrival): Promise<Answer> {
     const service = edge.service(arrival);
     style = service.errors;
     route = service.route(arrival);
-    // 4 read
-    const body = await read(arrival, route);
-    // 5 authenticate
-    const authenticated = await edge.authenticate(arrival, route, body, started);
-    caller = authenticated.caller;
-    // 6 parse
-    const input = route.parse({ arrival, body, payloadHash: authenticated.payloadHash });
-    // 7 authorize
+    // 4 authenticate, as far as it goes without the body
+    const authenticate = await edge.authenticate(arrival, route, started);
+    // 5 read
+    const body = await read(edge, arrival, route);
+    // 6 authenticate
+    const { caller: found, payloadHash, chunks } = authenticate(body);
+    caller = found;
+    // 7 parse
+    const input = route.parse({ arrival, body, payloadHash, chunks });
+    // 8 authorize
     authorize(route, input, caller);
-    // 8 handle
+    // 9 handle
     const output = await route.handle(input, callOf(edge, arrival, caller, log, started));
-    // 9 serialize
+    // 10 serialize
     const answer = route.serialize(output);
     note(log, 'served', arrival, route, caller, { status: answer.status, ms: edge.clock.now() - started });
     return withCommonHeaders(answer, requestId);
   } catch (error) {
     const refused = refuse(error, style, requestId, arrival.path);
     const facts = { status: refused.answer.status, ms: edge.clock.now() - started, code: refused.code };
-    if (refused.answer.status < 500) {
+    if (refused.known) {
       note(log, 'refused', arrival, route, caller, { ...facts, why: refused.message });
     } else {
       log.error('failed', {
@@ -80,20 +86,22 @@ export async function serve(edge: Edge, arrival: Arrival): Promise<Answer> {
   }
 }
 
-async function read(arrival: Arrival, route: Route): Promise<Uint8Array> {
-  if (route.body === 'stream') return nothing;
-  return readWhole(arrival.body, headerOf(arrival.headers, 'content-length'), route.maxBytes);
+async function read({ timers }: Edge, arrival: Arrival, { body, maxBytes }: Route): Promise<Uint8Array> {
+  if (body === 'stream') return nothing;
+  const limits = { maxBytes, maxMs: bodyMs };
+  return readWhole(arrival.body, headerOf(arrival.headers, 'content-length'), limits, timers);
 }
 
 /** An access key may do everything in its account; a device, which is a thing, may ask about itself. */
 function authorize(route: Route, input: unknown, caller: Caller): void {
   if (caller.kind !== 'device') return;
   if (caller.things.length === 0) {
-    throw new Fault('AccessDeniedException', 'The client certificate is attached to no thing');
+    throw new Fault('AccessDeniedException', `The client certificate ${caller.certificateId} is attached to no thing`);
   }
   const thing = route.thing?.(input);
   if (thing !== undefined && !caller.things.includes(thing)) {
-    throw new Fault('AccessDeniedException', `The client certificate is not that of the thing ${thing}`);
+    const own = caller.things.join(', ');
+    throw new Fault('AccessDeniedException', `The client certificate is that of ${own}, and not of the thing ${thing}`);
   }
 }
 
@@ -107,6 +115,8 @@ interface Refusal {
   readonly answer: Answer;
   readonly code: string;
   readonly message: string;
+  /** Meant for the caller (which 501 and 503 are too); else it is ours to look into. */
+  readonly known: boolean;
 }
 
 /** The one place where errors become answers. What the service does not know is a 500 without details. */
@@ -115,11 +125,11 @@ function refuse(error: unknown, style: ErrorStyle, requestId: string, path: stri
   const status = style.status(code);
   if (error instanceof Fault && status !== undefined && code !== style.internal) {
     const { message, context } = error;
-    return { answer: style.render({ code, status, message, context, requestId, path }), code, message };
+    return { answer: style.render({ code, status, message, context, requestId, path }), code, message, known: true };
   }
   const message = 'An internal error occurred. The log of the service has it under the request id.';
   const failure = { code: style.internal, status: 500, message, context: {}, requestId, path };
-  return { answer: style.render(failure), code: style.internal, message };
+  return { answer: style.render(failure), code: style.internal, message, known: false };
 }
 
 /** Date is the server's to add. S3 clients read the second spelling of the request id. */

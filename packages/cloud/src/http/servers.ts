@@ -1,4 +1,4 @@
-import { type Clock, Fault, type Ids, type Log } from '@greensward/kit';
+import { type Clock, Fault, type Ids, type Log, type Timers } from '@greensward/kit';
 import { iotData } from '@greensward/protocol/iot-data';
 import { iotJobsData } from '@greensward/protocol/iot-jobs-data';
 import { signedService } from '@greensward/protocol/sigv4';
@@ -24,6 +24,7 @@ export interface ServerDeps {
   readonly endpoints: Endpoints;
   readonly clock: Clock;
   readonly ids: Ids;
+  readonly timers: Timers;
   readonly log: Log;
 }
 
@@ -41,9 +42,9 @@ export function createApiServer(
     const scope = signedService(headerOf(headers, 'authorization'), query);
     if (scope === undefined) throw unsigned(headerOf(headers, 'authorization'));
     const found = services.get(scope);
-    if (found === undefined)
-      throw new Fault('UnknownOperationException', `The service ${scope} is not served by Greensward`);
-    return found;
+    if (found !== undefined) return found;
+    const served = [...services.keys()].join(', ');
+    throw new Fault('UnknownOperationException', `The service ${scope} is not served by Greensward, but ${served}`);
   };
   return createListener({ ...deps, authenticate: createAuthenticator(deps.app.access), service }, tls, deps.log);
 }
@@ -75,6 +76,12 @@ function servicesByScope(): ReadonlyMap<string, ServiceRoutes> {
 
 function unsigned(authorization: string | undefined): Fault {
   return authorization === undefined
-    ? new Fault('MissingAuthenticationTokenException', 'Missing Authentication Token')
-    : new Fault('IncompleteSignatureException', 'The Authorization header has no AWS4-HMAC-SHA256 credential scope');
+    ? new Fault(
+        'MissingAuthenticationTokenException',
+        'Missing Authentication Token: requests to this port are signed (AWS Signature Version 4), as the AWS CLI and the AWS SDKs do.',
+      )
+    : new Fault(
+        'IncompleteSignatureException',
+        'The Authorization header has no AWS4-HMAC-SHA256 Credential of the form KEY/DATE/REGION/SERVICE/aws4_request.',
+      );
 }

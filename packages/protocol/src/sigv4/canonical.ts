@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { percentDecode, percentEncode } from '../walker/encoding.ts';
 import type { WireHeaders } from '../walker/parse-input.ts';
 
@@ -27,6 +27,12 @@ export const SIGNATURE_PARAMETER = 'X-Amz-Signature';
 
 export function sha256Hex(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
+}
+
+/** In a time that tells nothing of where they differ. */
+export function equalHex(a: string, b: string): boolean {
+  const encoder = new TextEncoder();
+  return a.length === b.length && timingSafeEqual(encoder.encode(a), encoder.encode(b));
 }
 
 export function scopeText(scope: Scope): string {

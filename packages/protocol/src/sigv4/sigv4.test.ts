@@ -241,6 +241,7 @@ describe('refusals', () => {
     `AWS4-HMAC-SHA256 Credential=A/20260102/r/s/aws4_request, SignedHeaders=host, Signature=xyz`,
     `AWS4-HMAC-SHA256 Credential=A/20260102/r/s/aws4_request, SignedHeaders=Host, Signature=${'0'.repeat(64)}`,
     `AWS4-HMAC-SHA256 Credential=A/20260102/r/s/aws4_request, Signature=${'0'.repeat(64)}`,
+    `AWS4-HMAC-SHA256 Credential=A/20260102/r/s3/aws4_request, Credential=A/20260102/r/iot/aws4_request, SignedHeaders=host, Signature=${'0'.repeat(64)}`,
   ])('an unreadable header: %s', async (authorization) => {
     const request = { ...base, headers: { ...base.headers, authorization, 'x-amz-date': '20260102T030405Z' } };
     expect((await faultOf(verify(request))).code).toBe('IncompleteSignatureException');
@@ -260,7 +261,7 @@ describe('refusals', () => {
     expect((await faultOf(verify({ ...request, body: new Uint8Array(3) }))).code).toBe('XAmzContentSHA256Mismatch');
     const added = { ...request, headers: { ...request.headers, 'x-amz-meta-a': 'b' } };
     expect((await faultOf(verify(added))).code).toBe('AccessDenied');
-    const hash = 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD';
+    const hash = 'STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD';
     const streaming = { ...request, headers: { ...request.headers, 'x-amz-content-sha256': hash } };
     expect((await faultOf(verify(streaming))).code).toBe('NotImplemented');
   });
@@ -301,6 +302,9 @@ test('the service is read from header and query', () => {
   ).toBe('iot-jobs-data');
   expect(signedService(undefined, 'X-Amz-Credential=A%2F20260102%2Fr%2Fs3%2Faws4_request&x=y')).toBe('s3');
   expect(signedService(undefined, '')).toBeUndefined();
+  const decoy =
+    'AWS4-HMAC-SHA256 X=A/20260102/r/s3/aws4_request, Credential=A/20260102/r/iot/aws4_request, Signature=0';
+  expect(signedService(decoy, '')).toBe('iot');
 });
 
 test('the cache of signing keys answers alike when full', () => {

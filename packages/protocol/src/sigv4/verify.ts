@@ -1,9 +1,9 @@
-import { timingSafeEqual } from 'node:crypto';
 import { Fault } from '@greensward/kit';
 import { parseQuery } from '../walker/encoding.ts';
 import {
   ALGORITHM,
   amzTime,
+  equalHex,
   parseAmzTime,
   type Scope,
   type SignedParts,
@@ -13,6 +13,7 @@ import {
   signatureOf,
   UNSIGNED_PAYLOAD,
 } from './canonical.ts';
+import { type ChunkSignatures, createChunkSignatures, hasSignedChunks } from './chunks.ts';
 
 /** What an `Authorization` header, or a pre-signed query, claims. */
 export interface Authorization extends Scope {
@@ -24,8 +25,18 @@ export interface Authorization extends Scope {
 }
 
 export interface VerifiableRequest extends SignedParts {
-  /** Absent: empty. For S3, absent: streamed, and its hash is the caller's to compare with `payloadHash`. */
+  /** See {@link SignatureClaim.verify}. */
   readonly body?: Uint8Array;
+}
+
+/** A signature that is not yet compared: its form, time and access key are good. */
+export interface SignatureClaim {
+  readonly accessKeyId: string;
+  /**
+   * Compares the signature. `body` absent: empty; for S3, absent: streamed, and its hash is the caller's to compare with
+   * `payloadHash`.
+   */
+  verify(body?: Uint8Array): Verified;
 }
 
 export interface VerifyOptions {
@@ -39,8 +50,10 @@ export interface Verified extends Scope {
   readonly accessKeyId: string;
   readonly sessionToken: string | undefined;
   readonly presigned: boolean;
-  /** Hex SHA-256 the signer claims for the body, or the name of an unsigned form (S3 only). */
+  /** Hex SHA-256 the signer claims for the body, or the name of an unsigned or chunked form (S3 only). */
   readonly payloadHash: string;
+  /** What checks the signed chunks of a streamed body, where the payload hash announces them. */
+  readonly chunks: ChunkSignatures | undefined;
 }
 
 /** The secret of an access key (with its session token, where one was sent); undefined when there is no such key. */
@@ -69,7 +82,10 @@ export function parseAuthorization(header: string): Authorization {
   const parts = new Map<string, string>();
   for (const part of header.slice(ALGORITHM.length + 1).split(',')) {
     const equals = part.indexOf('=');
-    if (equals > 0) parts.set(part.slice(0, equals).trim(), part.slice(equals + 1).trim());
+    const name = part.slice(0, Math.max(0, equals)).trim();
+    // What was routed by the one must not be verified by the other.
+    if (parts.has(name)) throw incomplete(`has '${name.slice(0, 64)}' twice`);
+    if (name !== '') parts.set(name, part.slice(equals + 1).trim());
   }
   return authorization(parts.get('Credential'), parts.get('SignedHeaders'), parts.get('Signature'), incomplete);
 }
@@ -95,10 +111,17 @@ function authorization(
   return { accessKeyId, date, region, service, signedHeaders, signature };
 }
 
+function shown(text: string): string {
+  return text.length <= 128 ? text : `${text.slice(0, 128)}...`;
+}
+
 /** The service a request is signed for, from its header or pre-signed query; undefined when it says none. Never throws. */
 export function signedService(authorizationHeader: string | undefined, query: string): string | undefined {
-  const text = authorizationHeader ?? parseQuery(query)?.get('X-Amz-Credential')?.[0];
-  return text?.match(/\/\d{8}\/[\w-]+\/([\w.-]+)\/aws4_request(?:,|\s|$)/)?.[1];
+  const credential =
+    authorizationHeader === undefined
+      ? parseQuery(query)?.get('X-Amz-Credential')?.[0]
+      : authorizationHeader.match(/[\s,]Credential=([^,\s]+)/)?.[1];
+  return credential?.match(/\/\d{8}\/[\w-]+\/([\w.-]+)\/aws4_request$/)?.[1];
 }
 
 interface Claim {
@@ -126,36 +149,56 @@ export async function verifySignature(
   now: number,
   options: VerifyOptions,
 ): Promise<Verified> {
-  const claim = readClaim(request, options.s3 === true);
-  const { authorization: claimed, sessionToken } = claim;
-  const s3 = claimed.service === 's3';
-  checkTime(claim, now, s3);
-  checkHeaders(request, claim, s3);
-  const payloadHash = checkPayload(request, claim, s3);
-  const secret = await lookupSecret(claimed.accessKeyId, sessionToken);
-  if (secret === undefined) {
-    throw s3
-      ? refuse('InvalidAccessKeyId', 'The AWS Access Key Id you provided does not exist in our records.')
-      : refuse('UnrecognizedClientException', 'The security token included in the request is invalid.');
-  }
-  const { date, region, service } = claimed;
-  const key = options.keys.of(secret, { date, region, service });
-  const time = amzTime(claim.time);
-  const expected = signatureOf(request, claimed.signedHeaders, payloadHash, time, { date, region, service }, key);
-  if (expected === undefined || !equalHex(expected, claimed.signature)) {
-    throw refuse(
-      'SignatureDoesNotMatch',
-      'The request signature we calculated does not match the signature you provided. ' +
-        'Check your AWS Secret Access Key and signing method.',
-    );
-  }
-  const { accessKeyId } = claimed;
-  return { accessKeyId, date, region, service, sessionToken, presigned: claim.presigned, payloadHash };
+  return (await claimSignature(request, lookupSecret, now, options)).verify(request.body);
 }
 
-function equalHex(a: string, b: string): boolean {
-  const encoder = new TextEncoder();
-  return a.length === b.length && timingSafeEqual(encoder.encode(a), encoder.encode(b));
+/**
+ * The part of {@link verifySignature} that needs no body: a stranger is refused before a byte of it is read. Throws what
+ * `verifySignature` does; `verify` of the claim the rest.
+ */
+export async function claimSignature(
+  request: SignedParts,
+  lookupSecret: LookupSecret,
+  now: number,
+  options: VerifyOptions,
+): Promise<SignatureClaim> {
+  const claim = readClaim(request, options.s3 === true);
+  const { authorization: claimed, sessionToken } = claim;
+  const { accessKeyId, date, region, service, signature } = claimed;
+  const s3 = service === 's3';
+  checkTime(claim, now, s3);
+  checkHeaders(request, claim, s3);
+  const secret = await lookupSecret(accessKeyId, sessionToken);
+  if (secret === undefined) {
+    throw s3
+      ? refuse(
+          'InvalidAccessKeyId',
+          `The AWS Access Key Id you provided does not exist in our records: ${shown(accessKeyId)}`,
+        )
+      : refuse(
+          'UnrecognizedClientException',
+          `The security token included in the request is invalid: there is no access key ${shown(accessKeyId)} here.`,
+        );
+  }
+  return {
+    accessKeyId,
+    verify(body) {
+      const payloadHash = checkPayload(body, claim, s3);
+      const scope = { date, region, service };
+      const key = options.keys.of(secret, scope);
+      const time = amzTime(claim.time);
+      const expected = signatureOf(request, claimed.signedHeaders, payloadHash, time, scope, key);
+      if (expected === undefined || !equalHex(expected, signature)) {
+        throw refuse(
+          'SignatureDoesNotMatch',
+          'The request signature we calculated does not match the signature you provided. ' +
+            'Check your AWS Secret Access Key and signing method.',
+        );
+      }
+      const chunks = createChunkSignatures(payloadHash, { seed: signature, time, scope, key });
+      return { accessKeyId, ...scope, sessionToken, presigned: claim.presigned, payloadHash, chunks };
+    },
+  };
 }
 
 function header(request: SignedParts, name: string): string | undefined {
@@ -163,7 +206,7 @@ function header(request: SignedParts, name: string): string | undefined {
   return typeof value === 'string' ? value : value?.[0];
 }
 
-function readClaim(request: VerifiableRequest, s3: boolean): Claim {
+function readClaim(request: SignedParts, s3: boolean): Claim {
   const text = header(request, 'authorization');
   if (text !== undefined) {
     return {
@@ -180,7 +223,7 @@ function readClaim(request: VerifiableRequest, s3: boolean): Claim {
   if (parameter('X-Amz-Algorithm') === undefined && parameter('X-Amz-Credential') === undefined) {
     throw s3
       ? refuse('AccessDenied', 'Access Denied')
-      : refuse('MissingAuthenticationTokenException', 'Missing Authentication Token');
+      : refuse('MissingAuthenticationTokenException', 'Missing Authentication Token: the request is not signed.');
   }
   const incomplete = (what: string) =>
     refuse(s3 ? 'AuthorizationQueryParametersError' : 'IncompleteSignatureException', `The signed query ${what}`);
@@ -242,7 +285,7 @@ function tooSkewed(signed: string, now: number): Fault {
 }
 
 /** `host` ties a request to its server. S3 also wants every x-amz- header signed, so that none can be added. */
-function checkHeaders(request: VerifiableRequest, claim: Claim, s3: boolean): void {
+function checkHeaders(request: SignedParts, claim: Claim, s3: boolean): void {
   const signed = new Set(claim.authorization.signedHeaders);
   if (!signed.has('host')) throw refuse('SignatureDoesNotMatch', "'Host' must be a signed header");
   if (!s3) return;
@@ -256,11 +299,12 @@ function checkHeaders(request: VerifiableRequest, claim: Claim, s3: boolean): vo
 }
 
 /** The payload hash the signature covers, compared with the body where both are there. */
-function checkPayload(request: VerifiableRequest, claim: Claim, s3: boolean): string {
+function checkPayload(body: Uint8Array | undefined, claim: Claim, s3: boolean): string {
   const declared = claim.declaredHash;
   if (s3) {
     if (declared === undefined && claim.presigned) return UNSIGNED_PAYLOAD;
     if (declared !== undefined && UNSIGNED_FORMS.has(declared)) return declared;
+    if (declared !== undefined && hasSignedChunks(declared)) return declared;
     if (declared?.startsWith('STREAMING-') === true) {
       throw new Fault('NotImplemented', `x-amz-content-sha256 ${declared} is not supported`, {
         context: { status: 501 },
@@ -268,8 +312,8 @@ function checkPayload(request: VerifiableRequest, claim: Claim, s3: boolean): st
     }
   }
   // Only S3 bodies are streamed; elsewhere a body that was not read would be a body that was not checked.
-  if (s3 && request.body === undefined) return declared ?? sha256Hex('');
-  const actual = sha256Hex(request.body ?? '');
+  if (s3 && body === undefined) return declared ?? sha256Hex('');
+  const actual = sha256Hex(body ?? '');
   if (declared === undefined || declared === actual) return actual;
   const text = 'The provided x-amz-content-sha256 header does not match what was computed.';
   if (s3) throw new Fault('XAmzContentSHA256Mismatch', text, { context: { status: 400 } });

@@ -41,10 +41,17 @@ export function member(path: string, key: string): string {
   return path === '' ? shown : `${path}.${shown}`;
 }
 
+/** What no store of text can keep as it was sent: U+0000, and halves of surrogate pairs. */
+export function checkText(value: string, path: string, violations: Violations): void {
+  if (value.includes('\0')) violations.add(path, 'must not contain the character U+0000');
+  else if (!value.isWellFormed()) violations.add(path, 'must be well-formed Unicode, without half a surrogate pair');
+}
+
 export function checkString(value: string, constraint: Constraint, path: string, violations: Violations): void {
-  const { min = 0, max = Number.POSITIVE_INFINITY, pattern, values } = constraint;
+  const { min = 0, max = Number.POSITIVE_INFINITY, pattern, legal, values } = constraint;
   if (!lengthWithin(value, min, max)) violations.add(path, `must have a length ${bounds(min, max)}`);
-  else if (pattern !== undefined && !pattern.test(value)) violations.add(path, `must match ${pattern.source}`);
+  else if (pattern !== undefined && !pattern.test(value))
+    violations.add(path, `must ${legal ?? `match ${pattern.source}`}`);
   if (values !== undefined && !values.includes(value)) violations.add(path, `must be one of ${values.join(', ')}`);
 }
 
@@ -52,7 +59,7 @@ export function checkNumber(value: number, constraint: Constraint, path: string,
   const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY, decimals = 0 } = constraint;
   if (decimals === 0 && !Number.isInteger(value)) violations.add(path, 'must be an integer');
   else if (fractionDigits(value) > decimals) violations.add(path, `must have at most ${decimals} decimal digits`);
-  if (value < min || value > max) violations.add(path, `must be ${bounds(min, max)}`);
+  if (value < min || value > max) violations.add(path, `must be ${bounds(min, max).replace(/^of /, '')}`);
 }
 
 export function checkSize(size: number, constraint: Constraint, path: string, violations: Violations): void {
@@ -77,6 +84,12 @@ function fractionDigits(value: number): number {
 }
 
 function bounds(min: number, max: number): string {
-  if (max === Number.POSITIVE_INFINITY) return `of at least ${min}`;
-  return min === Number.NEGATIVE_INFINITY ? `of at most ${max}` : `between ${min} and ${max}`;
+  if (min === max) return `of ${shown(min)}`;
+  if (max === Number.POSITIVE_INFINITY) return `of at least ${shown(min)}`;
+  return min === Number.NEGATIVE_INFINITY ? `of at most ${shown(max)}` : `between ${shown(min)} and ${shown(max)}`;
+}
+
+/** All digits of what a double holds: 2^63 - 4096 prints as another number otherwise. */
+function shown(value: number): string {
+  return Number.isSafeInteger(value) || !Number.isInteger(value) ? String(value) : BigInt(value).toString();
 }

@@ -193,6 +193,9 @@ describe('refusing', () => {
     ['a null tag', { targetArn: GROUP, tags: { k: null } }, 'tags.k'],
     ['an underscore in the token', { targetArn: GROUP, clientToken: 'a_b' }, 'clientToken'],
     ['an empty token', { targetArn: GROUP, clientToken: '' }, 'clientToken'],
+    ['a NUL in a name', { targetArn: GROUP, deploymentName: 'a\0b' }, 'deploymentName'],
+    ['half a surrogate pair in a tag', { targetArn: GROUP, tags: { k: 'a\ud83d' } }, 'tags.k'],
+    ['a NUL in the key of a tag', { targetArn: GROUP, tags: { 'k\0': '' } }, 'tags.k\0'],
     ['a thing as parent', { targetArn: GROUP, parentTargetArn: GROUP.replace('group', '') }, 'parentTargetArn'],
     [
       'an empty merge',
@@ -367,4 +370,31 @@ test('whatever arrives is parsed or refused with a ValidationException', () => {
     }),
     { numRuns: 2000 },
   );
+});
+
+describe('messages say what is legal', () => {
+  test.each([
+    [{}, 'targetArn is required'],
+    [
+      { targetArn: 'x' },
+      'targetArn must be the ARN of a thing or a thing group, arn:aws:iot:REGION:ACCOUNT:thing/NAME or .../thinggroup/NAME',
+    ],
+    [{ targetArn: GROUP, clientToken: 'a_b' }, 'clientToken must have only letters, digits and "-"'],
+    [{ targetArn: GROUP, deploymentName: '' }, 'deploymentName must have a length between 1 and 256'],
+    [
+      component({ componentVersion: '1.0.0', runWith: { systemResourceLimits: { memory: -1 } } }),
+      'components.com.example.A.runWith.systemResourceLimits.memory must be between 0 and 9223372036854771712',
+    ],
+    [
+      abort({ minNumberOfExecutedThings: 0 }),
+      'iotJobConfiguration.abortConfig.criteriaList[0].minNumberOfExecutedThings must be at least 1',
+    ],
+  ])('%j', (body, message) => {
+    expect(faultOf(() => create(body)).message).toBe(`Validation failed: ${message}`);
+  });
+
+  test('a length that must be exact', () => {
+    const call = () => parseInput(iot.operations.DescribeCertificate, request('/certificates/abc'));
+    expect(faultOf(call).message).toBe('Validation failed: certificateId must have a length of 64');
+  });
 });

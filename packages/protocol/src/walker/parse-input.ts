@@ -1,6 +1,6 @@
 import { isJsonObject } from '@greensward/kit';
 import type { Constraint, Member, Operation, Shape, Structure } from '../table.ts';
-import { checkNumber, checkSize, checkString, invalid, member as memberPath, Violations } from './check.ts';
+import { checkNumber, checkSize, checkString, checkText, invalid, member as memberPath, Violations } from './check.ts';
 import { fromBase64, parseQuery, percentDecode } from './encoding.ts';
 import { parseJson } from './json.ts';
 
@@ -141,6 +141,7 @@ function readValue(
       if (shape.values !== undefined && !shape.values.includes(value)) {
         return wrong(`one of ${shape.values.join(', ')}`, value, path, violations);
       }
+      checkText(value, path, violations);
       checkString(value, constraint, path, violations);
       return value;
     case 'number':
@@ -154,7 +155,7 @@ function readValue(
       return Math.round(value * 1000);
     case 'blob': {
       const bytes = typeof value === 'string' ? fromBase64(value) : undefined;
-      if (bytes === undefined) return wrong('base64', value, path, violations);
+      if (bytes === undefined) return wrong('base64 (the AWS CLI makes it of fileb://FILE)', value, path, violations);
       checkSize(bytes.length, constraint, path, violations);
       return bytes;
     }
@@ -192,6 +193,7 @@ function readMap(element: Shape, value: unknown, limits: Constraint, path: strin
   const map: Record<string, unknown> = Object.create(null);
   for (const [key, item] of entries) {
     const at = memberPath(path, key);
+    checkText(key, at, violations);
     if (limits.key !== undefined) checkString(key, limits.key, at, violations);
     if (item === null) violations.add(at, 'must not be null');
     map[key] = readValue(element, item, limits.each, at, violations);

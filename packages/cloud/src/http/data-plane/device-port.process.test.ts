@@ -7,6 +7,8 @@ import {
   CreateKeysAndCertificateCommand,
   CreateThingCommand,
   CreateThingGroupCommand,
+  DeleteCertificateCommand,
+  DetachThingPrincipalCommand,
   IoTClient,
   UpdateCertificateCommand,
 } from '@aws-sdk/client-iot';
@@ -121,6 +123,52 @@ describe('the device port', () => {
       2,
     );
   });
+
+  const component = 'arn:aws:greengrass:us-east-1:000000000000:components:A:versions:1.0.0';
+  const things = (thing: string): readonly (readonly [method: string, path: string])[] => [
+    ['GET', `/greengrass/v2/coreDevices/${thing}/thingGroups`],
+    ['GET', `/things/${thing}/jobs`],
+    ['PUT', `/things/${thing}/jobs/$next`],
+    ['GET', `/things/${thing}/jobs/$next`],
+    ['GET', `/things/${thing}/jobs/j`],
+    ['POST', `/things/${thing}/jobs/j`],
+    ['GET', `/things/${thing}/shadow`],
+    ['POST', `/things/${thing}/shadow`],
+    ['DELETE', `/things/${thing}/shadow`],
+    ['GET', `/things/${thing}/shadow?name=AWSManagedGreengrassV2Deployment`],
+    ['GET', `/api/things/shadow/ListNamedShadowsForThing/${thing}`],
+  ];
+  const bodyOf = (method: string) =>
+    method === 'GET' || method === 'DELETE' ? {} : { body: '{"status":"SUCCEEDED"}' };
+
+  test.each([...things('other'), ...things('%6fther')])('%s %s of another thing is refused', async (method, path) => {
+    expect((await ask(path, { method, ...bodyOf(method) })).status).toBe(403);
+  });
+
+  test.each(['REVOKED', 'INACTIVE', 'deleted', 'detached'])(
+    'a certificate that is %s is refused on every route',
+    async (state) => {
+      const made = await identity(cloud);
+      await iot.send(new AttachThingPrincipalCommand({ thingName: 'core', principal: made.arn }));
+      expect((await ask(groups, { tls: made })).status).toBe(200);
+      if (state === 'detached' || state === 'deleted')
+        await iot.send(new DetachThingPrincipalCommand({ thingName: 'core', principal: made.arn }));
+      if (state !== 'detached') {
+        const newStatus = state === 'REVOKED' ? 'REVOKED' : 'INACTIVE';
+        await iot.send(new UpdateCertificateCommand({ certificateId: made.certificateId, newStatus }));
+      }
+      if (state === 'deleted') await iot.send(new DeleteCertificateCommand({ certificateId: made.certificateId }));
+      const routes = [
+        ...things('core'),
+        ['POST', '/greengrass/v2/resolveComponentCandidates'],
+        ['GET', `/greengrass/v2/components/${component}/artifacts/a`],
+      ] as const;
+      for (const [method, path] of routes) {
+        const answer = await ask(path, { method, ...bodyOf(method), tls: made });
+        expect([path, answer.status]).toEqual([path, 403]);
+      }
+    },
+  );
 
   test('serves the jobs and the shadows of its own thing', async () => {
     expect((await ask('/things/core/jobs')).json()).toEqual({ inProgressJobs: [], queuedJobs: [] });

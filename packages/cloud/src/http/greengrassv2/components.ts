@@ -37,8 +37,9 @@ export const componentHandlers: ComponentHandlers = {
       componentName: component.name,
       componentVersion: component.version,
       creationTimestamp: component.createdAt,
-      // AWS answers REQUESTED and lets the client poll; here the artifacts are fetched before the answer.
-      status: statusOf(component),
+      // What AWS answers first, letting the client poll. Here the artifacts are there before the answer is, so that what
+      // DescribeComponent says next is final.
+      status: { componentState: 'REQUESTED', message: 'NONE', errors: {} },
     };
   },
 

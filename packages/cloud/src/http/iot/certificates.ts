@@ -43,7 +43,7 @@ export const certificateHandlers: CertificateHandlers = {
 
   async UpdateCertificate({ certificateId, newStatus }, { app }) {
     if (newStatus !== 'ACTIVE' && newStatus !== 'INACTIVE' && newStatus !== 'REVOKED') {
-      throw new Fault('InvalidRequestException', `newStatus: a certificate cannot be set to ${newStatus}`);
+      throw new Fault('InvalidRequestException', `newStatus: ${newStatus} is not one of ACTIVE, INACTIVE, REVOKED`);
     }
     await app.certificates.setStatus(idOf(certificateId), newStatus);
     return undefined;

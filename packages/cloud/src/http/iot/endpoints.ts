@@ -8,7 +8,10 @@ export const endpointHandlers: Pick<Handlers<typeof iot.operations>, 'DescribeEn
   /** IoT: a bare host name; clients add scheme and port. */
   async DescribeEndpoint({ endpointType = 'iot:Data' }, { endpoints }) {
     if (!served.has(endpointType)) {
-      throw new Fault('InvalidRequestException', `Endpoint type ${endpointType} not recognized.`);
+      throw new Fault(
+        'InvalidRequestException',
+        `endpointType: ${endpointType} is not one of ${[...served].join(', ')}`,
+      );
     }
     return { endpointAddress: endpoints.names[0] };
   },

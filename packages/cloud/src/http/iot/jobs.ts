@@ -50,6 +50,7 @@ export const jobHandlers: JobHandlers = {
       createdAt: job.createdAt,
       lastUpdatedAt: job.updatedAt,
       completedAt: job.completedAt,
+      isConcurrent: isRollingOut(job),
     }));
     return { jobs, nextToken: pages.token(page.next) };
   },
@@ -142,7 +143,13 @@ function describedJob(job: Job, counts: ExecutionCounts, account: Account): JobO
       numberOfTimedOutThings: counts.TIMED_OUT,
     },
     namespaceId: deploymentNamespace,
+    isConcurrent: isRollingOut(job),
   };
+}
+
+/** IoT Jobs: true while executions are still being made; canceling them takes no time here. */
+function isRollingOut(job: Job): boolean {
+  return job.status === 'IN_PROGRESS' && job.rolloutAfter !== undefined;
 }
 
 function configurationOf(job: Job): DeploymentIoTJobConfiguration {

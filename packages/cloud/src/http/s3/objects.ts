@@ -1,6 +1,6 @@
 import { Fault } from '@greensward/kit';
 import type { StoredObject } from '../../ports/storage.ts';
-import { type Answer, type Arrival, type Call, headerOf } from '../exchange.ts';
+import { type Answer, type Arrival, type Call, headerOf, type Received } from '../exchange.ts';
 import { rangeOf, sendBytes } from '../range.ts';
 import { uploadOf } from './upload.ts';
 
@@ -12,8 +12,7 @@ export interface ObjectName {
 
 export async function putObject(
   name: ObjectName,
-  arrival: Arrival,
-  payloadHash: string,
+  { arrival, payloadHash, chunks }: Received,
   { app }: Call,
 ): Promise<Answer> {
   refuseUnservedHeaders(arrival);
@@ -21,7 +20,7 @@ export async function putObject(
   const object = await app.objects.put({
     ...name,
     ...(contentType === undefined ? {} : { contentType }),
-    body: uploadOf(arrival, payloadHash),
+    body: uploadOf(arrival, payloadHash, chunks),
   });
   return { status: 200, headers: { etag: `"${object.etag}"` } };
 }

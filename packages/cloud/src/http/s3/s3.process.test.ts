@@ -1,4 +1,6 @@
+import { createHash, createHmac } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { crc32 } from 'node:zlib';
 import {
   CreateBucketCommand,
   CreateMultipartUploadCommand,
@@ -13,6 +15,7 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { SignatureV4 } from '@smithy/signature-v4';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   type RunningCloud,
@@ -119,6 +122,8 @@ describe('the S3 client of the SDK', () => {
       name: 'NotImplemented',
       message: expect.stringContaining('Multipart'),
     });
+    // A refusal, and no failure of ours.
+    expect(cloud.log.at(-1)).toMatchObject({ level: 'info', message: 'refused', status: 501 });
     await expect(
       s3.send(new PutObjectCommand({ Bucket: 'artifacts', Key: 'm', Body: 'x', IfNoneMatch: '*' })),
     ).rejects.toMatchObject({ name: 'NotImplemented', message: expect.stringContaining('if-none-match') });
@@ -149,5 +154,91 @@ describe('bad uploads', () => {
     const wrong = await sendSigned(cloud, 's3', { path: '/' }, { secret: 'wrong' });
     expect(wrong.status).toBe(403);
     expect(wrong.body.toString()).toContain('<Code>SignatureDoesNotMatch</Code>');
+  });
+});
+
+function bytesOf(data: string | ArrayBuffer | ArrayBufferView): string | Uint8Array {
+  if (typeof data === 'string') return data;
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** Signs as the SDKs for Java and .NET do when they stream: the request by the SDK's own signer, the chunks by the rule. */
+async function signedChunks(key: string, chunks: readonly Buffer[], trailer: boolean) {
+  const form = `STREAMING-AWS4-HMAC-SHA256-PAYLOAD${trailer ? '-TRAILER' : ''}`;
+  const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  const signer = new SignatureV4({
+    service: 's3',
+    region: 'us-east-1',
+    credentials: cloud.key,
+    sha256: class {
+      private readonly hash;
+      constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
+        this.hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret));
+      }
+      update(data: string | ArrayBuffer | ArrayBufferView) {
+        this.hash.update(bytesOf(data));
+      }
+      async digest() {
+        return new Uint8Array(this.hash.digest());
+      }
+      reset() {}
+    },
+    uriEscapePath: false,
+  });
+  const { headers } = await signer.sign({
+    method: 'PUT',
+    protocol: 'http:',
+    hostname: '127.0.0.1',
+    path: `/artifacts/${key}`,
+    headers: {
+      host: new URL(cloud.endpoint).host,
+      'content-encoding': 'aws-chunked',
+      'x-amz-content-sha256': form,
+      'x-amz-decoded-content-length': String(length),
+      ...(trailer ? { 'x-amz-trailer': 'x-amz-checksum-crc32' } : {}),
+    },
+  });
+  const authorization = headers['authorization'] ?? '';
+  const time = headers['x-amz-date'] ?? '';
+  let previous = authorization.match(/Signature=(.*)$/)?.[1] ?? '';
+  const derive = (from: string | Buffer, data: string) => createHmac('sha256', from).update(data).digest();
+  const scope = [time.slice(0, 8), 'us-east-1', 's3', 'aws4_request'];
+  const signingKey = scope.reduce<string | Buffer>(derive, `AWS4${cloud.key.secretAccessKey}`);
+  const sha256 = (data: string | Buffer) => createHash('sha256').update(data).digest('hex');
+  const sign = (what: string, ...hashes: readonly string[]) => {
+    const text = [`AWS4-HMAC-SHA256-${what}`, time, scope.join('/'), previous, ...hashes].join('\n');
+    previous = createHmac('sha256', signingKey).update(text).digest('hex');
+    return previous;
+  };
+  const framed = [...chunks, Buffer.alloc(0)].map((chunk) => {
+    const head = `${chunk.length.toString(16)};chunk-signature=${sign('PAYLOAD', sha256(''), sha256(chunk))}\r\n`;
+    return Buffer.concat([Buffer.from(head), chunk, Buffer.from(chunk.length === 0 ? '' : '\r\n')]);
+  });
+  const crc = Buffer.alloc(4);
+  crc.writeUInt32BE(crc32(Buffer.concat(chunks)));
+  const line = `x-amz-checksum-crc32:${crc.toString('base64')}`;
+  const end = trailer ? `${line}\r\nx-amz-trailer-signature:${sign('TRAILER', sha256(`${line}\n`))}\r\n\r\n` : '\r\n';
+  return { headers, body: Buffer.concat([...framed, Buffer.from(end)]) };
+}
+
+describe('an upload whose chunks are signed', () => {
+  const chunks = [someBytes(70_000), someBytes(9)];
+  const put = (key: string, { headers, body }: { headers: Record<string, string>; body: Buffer }) =>
+    send(cloud.ports.apiPort, { method: 'PUT', path: `/artifacts/${key}`, headers, body });
+
+  test.each([false, true])('is stored without its framing (trailer: %s)', async (trailer) => {
+    expect((await put('signed', await signedChunks('signed', chunks, trailer))).status).toBe(200);
+    const got = await s3.send(new GetObjectCommand({ Bucket: 'artifacts', Key: 'signed' }));
+    expect(Buffer.from((await got.Body?.transformToByteArray()) ?? []).equals(Buffer.concat(chunks))).toBe(true);
+  });
+
+  test.each([false, true])('is refused when a byte was changed on the way (trailer: %s)', async (trailer) => {
+    const { headers, body } = await signedChunks('changed', chunks, trailer);
+    body[40_000] = (body[40_000] ?? 0) ^ 1;
+    const answer = await put('changed', { headers, body });
+    expect(answer.status).toBe(403);
+    expect(answer.body.toString()).toContain('<Code>SignatureDoesNotMatch</Code>');
+    expect((await sendSigned(cloud, 's3', { method: 'HEAD', path: '/artifacts/changed' })).status).toBe(404);
   });
 });

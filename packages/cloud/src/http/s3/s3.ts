@@ -1,12 +1,10 @@
 import { Fault } from '@greensward/kit';
-import type { Answer, Arrival, Call, Route, ServiceRoutes } from '../exchange.ts';
+import type { Answer, Call, Received, Route, ServiceRoutes } from '../exchange.ts';
 import { restXmlErrors } from '../wire/rest-xml.ts';
 import { createBucket, deleteBucket, getBucketLocation, headBucket, listBuckets, listObjects } from './buckets.ts';
 import { deleteObject, getObject, putObject } from './objects.ts';
 
-interface Input {
-  readonly arrival: Arrival;
-  readonly payloadHash: string;
+interface Input extends Received {
   readonly bucket: string;
   readonly key: string;
   readonly query: URLSearchParams;
@@ -35,7 +33,7 @@ const handlers = {
   GetBucketLocation: ({ bucket }, call) => getBucketLocation(bucket, call),
   DeleteBucket: ({ bucket }, call) => deleteBucket(bucket, call),
   ListObjectsV2: ({ bucket, query }, call) => listObjects(bucket, query, call),
-  PutObject: (input, call) => putObject(input, input.arrival, input.payloadHash, call),
+  PutObject: (input, call) => putObject(input, input, call),
   GetObject: (input, call) => getObject(input, input.arrival, true, call),
   HeadObject: (input, call) => getObject(input, input.arrival, false, call),
   DeleteObject: (input, call) => deleteObject(input, call),
@@ -50,6 +48,7 @@ export function s3Service(): ServiceRoutes {
     errors: restXmlErrors,
     route(arrival) {
       const { bucket, key } = pathOf(arrival.path);
+      if (arrival.query.includes('%00')) throw new Fault('InvalidArgument', 'The query contains the character U+0000');
       const query = new URLSearchParams(arrival.query);
       const route = routes.get(operationOf(arrival.method, bucket, key, query));
       if (route === undefined) throw new Error('an operation of S3 without a route');
@@ -67,11 +66,10 @@ function routeOf(operation: string, handler: Handler): Route<Input, Answer> {
     access: 'signed',
     body: upload ? 'stream' : 'whole',
     maxBytes: 64 * 1024,
-    parse: ({ arrival, payloadHash }) => ({
-      arrival,
-      payloadHash,
-      ...pathOf(arrival.path),
-      query: new URLSearchParams(arrival.query),
+    parse: (received) => ({
+      ...received,
+      ...pathOf(received.arrival.path),
+      query: new URLSearchParams(received.arrival.query),
     }),
     handle: handler,
     serialize: (answer) => answer,
@@ -123,6 +121,7 @@ function pathOf(path: string): { bucket: string; key: string } {
   const key = slash < 0 ? '' : path.slice(slash + 1);
   try {
     const decoded = { bucket: decodeURIComponent(bucket), key: decodeURIComponent(key) };
+    if (path.includes('%00')) throw new Fault('InvalidURI', 'The key contains the character U+0000');
     if (Buffer.byteLength(decoded.key) > 1024) throw new Fault('KeyTooLongError', 'Your key is too long');
     return decoded;
   } catch (cause) {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Fault } from '@greensward/kit';
+import type { ChunkSignatures } from '@greensward/protocol/sigv4';
 import { type Arrival, headerOf } from '../exchange.ts';
 import { type Digest, digestOf, hashDigest } from './checksums.ts';
 import { decodeChunks, type Trailers } from './chunked.ts';
@@ -14,14 +15,19 @@ interface Check {
 
 /**
  * The bytes of a PutObject, free of their framing. The stream fails, and so stores nothing, when it is shorter than it
- * said or when a digest does not match: x-amz-content-sha256, Content-MD5, x-amz-checksum-* in a header or a trailer.
+ * said or when a digest does not match: x-amz-content-sha256, Content-MD5, x-amz-checksum-* in a header or a trailer. The
+ * same holds for the signature of a chunk.
  */
-export function uploadOf(arrival: Arrival, payloadHash: string): AsyncIterable<Uint8Array> {
+export function uploadOf(
+  arrival: Arrival,
+  payloadHash: string,
+  signatures: ChunkSignatures | undefined,
+): AsyncIterable<Uint8Array> {
   const { headers } = arrival;
   const trailers: Trailers = new Map();
   const chunked = payloadHash.startsWith('STREAMING-');
   const expected = lengthOf(headerOf(headers, chunked ? 'x-amz-decoded-content-length' : 'content-length'));
-  const source = chunked ? decodeChunks(arrival.body, expected, trailers) : arrival.body;
+  const source = chunked ? decodeChunks(arrival.body, expected, trailers, signatures) : arrival.body;
   return checked(source, expected, payloadHash, checksOf(arrival, trailers));
 }
 

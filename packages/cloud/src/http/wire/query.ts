@@ -11,6 +11,7 @@ const statuses = new Map<string, number>([
   ['MalformedInput', 400],
   ['MissingAuthenticationToken', 403],
   ['RequestEntityTooLarge', 413],
+  ['RequestTimeout', 408],
   ['SignatureDoesNotMatch', 403],
 ]);
 
@@ -21,6 +22,7 @@ const names = new Map<string, string>([
   ['InvalidSignatureException', 'SignatureDoesNotMatch'],
   ['MissingAuthenticationTokenException', 'MissingAuthenticationToken'],
   ['RequestEntityTooLargeException', 'RequestEntityTooLarge'],
+  ['RequestTimeoutException', 'RequestTimeout'],
   ['UnknownOperationException', 'InvalidAction'],
   ['UnrecognizedClientException', 'InvalidClientTokenId'],
   ['ValidationException', 'MalformedInput'],

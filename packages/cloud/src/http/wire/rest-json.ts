@@ -39,6 +39,7 @@ const commonStatuses = new Map<string, number>([
   ['InvalidSignatureException', 403],
   ['MissingAuthenticationTokenException', 403],
   ['RequestEntityTooLargeException', 413],
+  ['RequestTimeoutException', 408],
   ['ResourceNotFoundException', 404],
   ['ServiceUnavailableException', 503],
   ['SignatureDoesNotMatch', 403],
