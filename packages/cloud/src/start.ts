@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { chmod, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault, type Log } from '@greensward/kit';
 import { ensureFolder, systemClock, systemIds, systemTimers, writeFileAtomic } from '@greensward/kit/node';
@@ -99,7 +99,7 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
   closers.push(() => mqtt.close());
   ports.mqttPort = mqtt.port;
 
-  const http = { app, account, endpoints, clock, ids, log };
+  const http = { app, account, endpoints, clock, ids, timers, log };
   const devices = createDeviceServer(http, tls);
   closers.push(() => devices.close());
   ports.devicePort = await asked('--device-port', settings.devicePort, devices.listen(host, settings.devicePort));
@@ -118,9 +118,14 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
   return { ports, endpoint, account };
 }
 
-function openStorage({ databaseUrl, dataFolder }: Settings, log: Log): Promise<Storage> {
+async function openStorage({ databaseUrl, dataFolder }: Settings, log: Log): Promise<Storage> {
   if (databaseUrl !== undefined) return openPostgres({ url: databaseUrl, log });
-  return openSqlite({ file: join(dataFolder, 'greensward.db'), log });
+  const file = join(dataFolder, 'greensward.db');
+  // It holds the secrets of access keys, and the data folder may be one that others can look into. SQLite gives its
+  // other files the mode of this one.
+  await (await open(file, 'a', 0o600)).close();
+  await chmod(file, 0o600);
+  return openSqlite({ file, log });
 }
 
 /** Names the option in the failure to listen. */

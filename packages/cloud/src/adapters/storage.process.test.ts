@@ -9,6 +9,7 @@ import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ExecutionStatus } from '../domain/jobs/job.ts';
 import type { Page, PageRequest, Storage, Tx } from '../ports/storage.ts';
+import { initial } from './database/migrations/0001-initial.ts';
 import { openPostgres } from './postgres/postgres.ts';
 import { openSqlite } from './sqlite/sqlite.ts';
 import { findPostgres, type PostgresCluster, startPostgres } from './testing/postgres-cluster.ts';
@@ -188,10 +189,39 @@ describe.each([
       const opening = database.open(at);
       await expect(opening).rejects.toMatchObject({
         code: 'DATA_FOLDER_NEWER',
-        message: expect.stringMatching(/version 77\b.*up to 1\b/),
+        message: expect.stringMatching(/version 77\b.*up to \d\b/),
       });
       await database.execute(at, 'delete from migration where number = 77');
       storage = await database.open(at);
+    });
+
+    test('a rollout under way in a database of the first version goes on where it was', async () => {
+      const old = await database.create();
+      const statements = [
+        'create table migration (number integer primary key, name text not null)',
+        ...initial.statements({ text: 'text' }),
+        "insert into migration (number, name) values (1, 'initial')",
+        "insert into thing_group values ('g', 'id', null, '{}', null, 1, 1)",
+        "insert into group_path values ('g', 'g', 0)",
+        ...['done', 'first', 'late'].flatMap((thing) => [
+          `insert into thing values ('${thing}', 'id', '{}', null, 1, 1)`,
+          `insert into membership values ('g', '${thing}', 1)`,
+        ]),
+        `insert into job values ('j', 'd', 'job', 'thinggroup', 'g', 'arn', '{}', null, 'IN_PROGRESS', null, null, 0, 100,
+          100, null, null)`,
+        `insert into execution values ('j', 'done', 1, 'job', 1, 'SUCCEEDED', 2, '{}', 100, null, 100, null, 0)`,
+        "insert into job_waiting values ('j', 'first', 1)",
+        "insert into job_waiting values ('j', 'late', 200)",
+      ];
+      await database.execute(old, statements.join(';'));
+      const migrated = await database.open(old);
+      await migrated.read(async (tx) => {
+        expect(await tx.jobs.rollingOut()).toEqual(['j']);
+        expect((await tx.jobs.get('j'))?.rolloutAfter).toBe('');
+        expect(await tx.executions.waiting('j', 9)).toEqual([{ thing: 'late', lastNumber: 0 }]);
+        expect(await tx.executions.unserved('j', ['done', 'first', 'late'])).toEqual(['first']);
+      });
+      await migrated.close();
     });
   });
 
@@ -404,7 +434,11 @@ describe.each([
       });
       await write((tx) => tx.deployments.insert(full));
       expect(await read((tx) => tx.deployments.get('d1'))).toEqual(full);
-      expect(await read((tx) => tx.deployments.getByJob('job-of-d1'))).toEqual(full);
+      expect(await read((tx) => tx.deployments.jobIds(['d1', 'none']))).toEqual(new Map([['d1', 'job-of-d1']]));
+      expect(await read((tx) => tx.deployments.atRevision(groupArn('g'), 1))).toEqual(full);
+      for (const revision of [2, 0, 1.5, Number.NaN, 1e15]) {
+        expect(await read((tx) => tx.deployments.atRevision(groupArn('g'), revision))).toBeUndefined();
+      }
       const ended = { ...full, status: 'INACTIVE', statusReason: 'superseded', latest: false } as const;
       await write((tx) => tx.deployments.update(ended));
       expect(await read((tx) => tx.deployments.get('d1'))).toEqual(ended);
@@ -431,7 +465,6 @@ describe.each([
       expect(await ids({ targetArn: groupArn('none') })).toEqual([]);
       expect(await ids({ parentTargetArn: parent })).toEqual(['c1']);
       expect((await read((tx) => tx.deployments.latest(groupArn('a'))))?.id).toBe('a2');
-      expect((await read((tx) => tx.deployments.activeChildren(parent))).map((each) => each.id)).toEqual(['c1']);
       await write((tx) => tx.deployments.delete('a2'));
       expect(await ids({ latestOnly: true })).toEqual(['b1', 'a1', 'c1']);
       await expect(
@@ -447,6 +480,16 @@ describe.each([
       expect(await next(9000)).toEqual({ revision: 4, createdAt: 9000 });
     });
 
+    test('times also grow over the targets that devices keep a deployment under', async () => {
+      const next = (target: string, now: number, bookedUnder?: string) =>
+        write((tx) => tx.deployments.nextRevision(groupArn(target), now, bookedUnder && groupArn(bookedUnder)));
+      expect(await next('p', 1000)).toEqual({ revision: 1, createdAt: 1000 });
+      expect(await next('c', 500, 'p')).toEqual({ revision: 1, createdAt: 1001 });
+      expect(await next('p', 500)).toEqual({ revision: 2, createdAt: 1002 });
+      expect(await next('d', 7, 'never-deployed')).toEqual({ revision: 1, createdAt: 7 });
+      expect(await next('never-deployed', 1)).toEqual({ revision: 1, createdAt: 8 });
+    });
+
     test('the parent of a target outlives its deployments', async () => {
       await write(async (tx) => {
         await tx.deployments.nextRevision(groupArn('g'), 1);
@@ -456,11 +499,12 @@ describe.each([
       });
       expect(await read((tx) => tx.deployments.parentOf(groupArn('g')))).toBe(groupArn('p'));
       expect(await read((tx) => tx.deployments.parentOf(groupArn('p')))).toBeUndefined();
+      expect(await read((tx) => tx.deployments.childTargets(groupArn('p')))).toEqual([groupArn('g')]);
     });
   });
 
   test('jobs come back as they were put and are listed newest first', async () => {
-    const full = aJob('j1', 'g', { configuration: '{}', rateState: '{"x":1}', createdAt: 1 });
+    const full = aJob('j1', 'g', { configuration: '{}', rateState: '{"x":1}', rolloutAfter: 'm', createdAt: 1 });
     const shadow = aJob('s1', 'g', { carrier: 'shadow', target: { kind: 'thing', name: 'g' }, createdAt: 2 });
     await write(async (tx) => {
       await tx.jobs.insert(full);
@@ -480,7 +524,9 @@ describe.each([
     expect(await ids({})).toEqual(['j3', 'j2', 'j1']);
     expect(await ids({ status: 'CANCELED' })).toEqual(['j3']);
     expect(await ids({ groupName: 'g' })).toEqual(['j3', 'j1']);
-    expect((await read((tx) => tx.jobs.inProgress())).map((job) => job.id)).toEqual(['j1', 's1', 'j2']);
+    // j1 may abort, j4 has not come to its last member; nothing is left to do for j2.
+    await write((tx) => tx.jobs.insert(aJob('j4', 'k', { createdAt: 9, rolloutAfter: '' })));
+    expect(await read((tx) => tx.jobs.rollingOut())).toEqual(['j1', 'j4']);
     expect((await read((tx) => tx.jobs.inProgressForGroups(['g', 'x']))).map((job) => job.id)).toEqual(['j1']);
     const done = {
       ...full,
@@ -515,6 +561,7 @@ describe.each([
         startedAt: 5,
         timesOutAt: 9,
         forceCanceled: true,
+        outcome: { failureCause: 'x', errorStack: ['A', 'B'] },
       });
       const second = anExecution('j1', 't', { number: 2, status: 'IN_PROGRESS' });
       await write((tx) => tx.executions.insertMany([first]));
@@ -524,6 +571,7 @@ describe.each([
       expect(await read((tx) => tx.executions.get('j1', 't'))).toEqual(second);
       expect((await read((tx) => tx.executions.get('j1', 't', 1)))?.status).toBe('FAILED');
       expect(await read((tx) => tx.executions.get('j1', 't', 3))).toBeUndefined();
+      expect(await read((tx) => tx.executions.get('j1', 't', 1e15))).toBeUndefined();
       expect(await read((tx) => tx.executions.counts('j1'))).toMatchObject({ FAILED: 0, IN_PROGRESS: 1 });
       const many = await read((tx) =>
         tx.executions.getMany([
@@ -634,46 +682,88 @@ describe.each([
     });
   });
 
-  describe('members that wait for an execution', () => {
-    const missing = async (jobId: string, limit = 100) =>
-      read(async (tx) => {
-        const job = await tx.jobs.get(jobId);
-        return job ? await tx.executions.missing(job, limit) : [];
-      });
-    const names = async (jobId: string, limit?: number) => (await missing(jobId, limit)).map((each) => each.thing);
+  test('what was given last and ended by the service is withdrawn; what the device ended, or is pending, is not', async () => {
+    const at = (queuedAt: number, status: ExecutionStatus) => ({ queuedAt, status });
+    await write(async (tx) => {
+      for (const id of ['j1', 'j2']) await tx.jobs.insert(aJob(id, 'g'));
+      await tx.jobs.insert(aJob('s1', 'g', { carrier: 'shadow' }));
+      await tx.executions.insertMany([
+        anExecution('j1', 'canceled', at(1, 'SUCCEEDED')),
+        anExecution('j2', 'canceled', at(2, 'CANCELED')),
+        anExecution('s1', 'canceled', at(3, 'SUCCEEDED')),
+        anExecution('j1', 'timed-out', at(1, 'TIMED_OUT')),
+        anExecution('j1', 'done', at(1, 'CANCELED')),
+        anExecution('j2', 'done', at(2, 'FAILED')),
+        anExecution('j1', 'pending', at(1, 'CANCELED')),
+        anExecution('j2', 'pending', at(2, 'QUEUED')),
+        anExecution('s1', 'by-shadow', at(1, 'CANCELED')),
+      ]);
+    });
+    const things = ['canceled', 'timed-out', 'done', 'pending', 'by-shadow', 'unknown'];
+    expect(await read((tx) => tx.executions.withdrawn(things))).toEqual(new Set(['canceled', 'timed-out']));
+    expect(await read((tx) => tx.executions.withdrawn([]))).toEqual(new Set());
+  });
+
+  test('effective are the newest jobs of each target, newest first, without those that were removed', async () => {
+    await write(async (tx) => {
+      await tx.jobs.insert(aJob('a1', 'a', { createdAt: 1 }));
+      await tx.jobs.insert(aJob('a2', 'a', { createdAt: 2 }));
+      await tx.jobs.insert(aJob('b1', 'b', { createdAt: 3 }));
+      await tx.jobs.insert(aJob('c1', 'c', { createdAt: 4 }));
+      // Queued in the other order: what counts is which revision is newer.
+      await tx.executions.insertMany([
+        anExecution('a2', 't', { queuedAt: 1 }),
+        anExecution('a1', 't', { queuedAt: 2 }),
+        anExecution('b1', 't'),
+        anExecution('c1', 't', { status: 'REMOVED' }),
+        anExecution('c1', 'u'),
+      ]);
+    });
+    expect(await read((tx) => tx.executions.effective('t'))).toEqual([
+      { jobId: 'b1', targetArn: groupArn('b') },
+      { jobId: 'a2', targetArn: groupArn('a') },
+    ]);
+  });
+
+  describe('things that come into the target of a job in progress', () => {
+    const waiting = async (jobId: string, limit = 100) => read((tx) => tx.executions.waiting(jobId, limit));
+    const names = async (jobId: string, limit?: number) => (await waiting(jobId, limit)).map((each) => each.thing);
 
     beforeEach(async () => {
       await write(async (tx) => {
         await tx.groups.insert(aGroup('root'));
         await tx.groups.insert(aGroup('leaf', 'root'));
         await tx.groups.insert(aGroup('other'));
-        for (const name of ['a', 'b', 'c', 'd']) await tx.things.insert(aThing(name));
+        for (const name of ['a', 'b', 'c', 'd', 'x']) await tx.things.insert(aThing(name));
+        await tx.groups.add('leaf', 'x', 1);
+        await tx.jobs.insert(aJob('j', 'root'));
         await tx.groups.add('root', 'b', 10);
         await tx.groups.add('leaf', 'b', 5);
         await tx.groups.add('leaf', 'a', 20);
         await tx.groups.add('other', 'd', 1);
-        await tx.jobs.insert(aJob('j', 'root'));
       });
     });
 
-    test('are those of the subtree, by name, with the time they joined', async () => {
-      expect(await missing('j')).toEqual([
-        { thing: 'a', joinedAt: 20, lastNumber: 0 },
-        { thing: 'b', joinedAt: 5, lastNumber: 0 },
+    test('wait by name, those who were there before do not', async () => {
+      expect(await waiting('j')).toEqual([
+        { thing: 'a', lastNumber: 0 },
+        { thing: 'b', lastNumber: 0 },
       ]);
       expect(await names('j', 1)).toEqual(['a']);
-      const counts = await read(async (tx) => tx.executions.missingCounts(aJob('j', 'root'), 10));
-      expect(counts).toEqual({ present: 1, joined: 1 });
+      expect(await read((tx) => tx.executions.unserved('j', ['a', 'b', 'x', 'y']))).toEqual(['x', 'y']);
+      expect(await read((tx) => tx.executions.unserved('j', []))).toEqual([]);
+      await write((tx) => tx.executions.insertMany([anExecution('j', 'x')]));
+      expect(await read((tx) => tx.executions.unserved('j', ['x', 'y']))).toEqual(['y']);
     });
 
-    test('are no more with an execution, live or ended', async () => {
+    test('wait no more with an execution, live or ended', async () => {
       await write((tx) =>
         tx.executions.insertMany([anExecution('j', 'a'), anExecution('j', 'b', { status: 'FAILED' })]),
       );
       expect(await names('j')).toEqual([]);
     });
 
-    test('come with a thing that joins, go with one that leaves or is deleted', async () => {
+    test('wait from when they join until they leave or are deleted', async () => {
       await write((tx) => tx.groups.add('leaf', 'c', 30));
       expect(await names('j')).toEqual(['a', 'b', 'c']);
       await write((tx) => tx.groups.remove('root', 'b'));
@@ -686,24 +776,24 @@ describe.each([
       expect(await names('j')).toEqual([]);
     });
 
-    test('a thing that comes back after it succeeded waits again, with the number to follow', async () => {
+    test('wait again when they come back after they succeeded, with the number to follow', async () => {
       await write((tx) => tx.executions.insertMany([anExecution('j', 'a', { status: 'SUCCEEDED' })]));
       await write((tx) => tx.groups.add('root', 'a', 40));
       await write((tx) => tx.groups.remove('root', 'a'));
       expect(await names('j')).toEqual(['b']);
       await write((tx) => tx.groups.remove('leaf', 'a'));
       await write((tx) => tx.groups.add('root', 'a', 50));
-      expect(await missing('j')).toContainEqual({ thing: 'a', joinedAt: 50, lastNumber: 1 });
+      expect(await waiting('j')).toContainEqual({ thing: 'a', lastNumber: 1 });
     });
 
-    test('a thing that comes back while its execution runs keeps that one', async () => {
+    test('keep their execution when they come back while it runs', async () => {
       await write((tx) => tx.executions.insertMany([anExecution('j', 'a', { status: 'IN_PROGRESS' })]));
       await write((tx) => tx.groups.remove('leaf', 'a'));
       await write((tx) => tx.groups.add('leaf', 'a', 50));
       expect(await names('j')).toEqual(['b']);
     });
 
-    test('a member whose execution was removed waits again; one that left does not', async () => {
+    test('wait again when their execution was removed, unless they left', async () => {
       await write((tx) => tx.executions.insertMany([anExecution('j', 'a'), anExecution('j', 'b')]));
       await write(async (tx) => {
         const removed = { status: 'REMOVED', version: 2 } as const;
@@ -711,21 +801,13 @@ describe.each([
         await tx.groups.remove('leaf', 'a');
         await tx.groups.remove('leaf', 'b');
       });
-      expect(await missing('j')).toEqual([{ thing: 'b', joinedAt: 5, lastNumber: 1 }]);
+      expect(await waiting('j')).toEqual([{ thing: 'b', lastNumber: 1 }]);
     });
 
-    test('there are none for a job that has ended', async () => {
+    test('do not wait for a job that has ended', async () => {
       await write((tx) => tx.jobs.update(aJob('j', 'root', { status: 'CANCELED' })));
       await write((tx) => tx.groups.add('root', 'c', 30));
       expect(await names('j')).toEqual([]);
-    });
-
-    test('the target of a thing deployment waits until its execution is there', async () => {
-      const job = aJob('s', 'a', { carrier: 'shadow', target: { kind: 'thing', name: 'a' } });
-      await write((tx) => tx.jobs.insert(job));
-      expect(await names('s')).toEqual(['a']);
-      await write((tx) => tx.executions.insertMany([anExecution('s', 'a')]));
-      expect(await names('s')).toEqual([]);
     });
   });
 
@@ -780,7 +862,7 @@ describe.each([
               memberships.delete(`${step.group}/${step.thing}`);
               await tx.groups.remove(own(step.group), own(step.thing));
             } else if (step.kind === 'enqueue') {
-              const members = await tx.executions.missing(job, 2);
+              const members = await tx.executions.waiting(job.id, 2);
               await tx.executions.insertMany(
                 members.map((each) => anExecution(job.id, each.thing, { number: each.lastNumber + 1 })),
               );
@@ -808,9 +890,8 @@ describe.each([
           for (const status of statuses) {
             expect(counts[status]).toBe(executions.filter((execution) => execution.status === status).length);
           }
-          const waiting = (await tx.executions.missing(job, 100)).map((each) => each.thing);
+          const waiting = (await tx.executions.waiting(job.id, 100)).map((each) => each.thing);
           expect(waiting).toEqual(things.filter((thing) => isMember(thing) && !served.has(thing)).map(own));
-          expect(await tx.executions.missingCounts(job, 1)).toEqual({ present: waiting.length, joined: 0 });
         });
       }),
       { numRuns: 40 },
@@ -1007,6 +1088,54 @@ describe('a SQLite file', () => {
     const seen = await Promise.all([1, 2, 3].map(() => storage.read((tx) => tx.things.get('a'))));
     expect(seen).toEqual([aThing('a'), aThing('a'), aThing('a')]);
     await storage.close();
+  });
+});
+
+describe.skipIf(postgres === undefined)('a PostgreSQL', () => {
+  let url = '';
+  let storage: Storage;
+  beforeEach(async () => {
+    url = await postgresDatabase.create();
+    storage = await postgresDatabase.open(url);
+  });
+  afterEach(() => storage.close());
+
+  test('that restarts under a transaction fails it as one to try again, and serves the next', async () => {
+    const started = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    const cut = storage.write(async (tx) => {
+      await tx.things.insert(aThing('a'));
+      started.resolve();
+      await gate.promise;
+      await tx.things.insert(aThing('b'));
+    });
+    await started.promise;
+    // What a fast shutdown of the server does to every connection.
+    await postgresDatabase.execute(
+      url,
+      'select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()',
+    );
+    gate.resolve();
+    await expect(cut).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE', retryable: true });
+    await storage.write((tx) => tx.things.insert(aThing('c')));
+    expect(await storage.read((tx) => tx.things.existing(['a', 'b', 'c']))).toEqual(new Set(['c']));
+  });
+
+  test('serves readers while many writers wait for their turn', async () => {
+    const gate = Promise.withResolvers<void>();
+    const order: number[] = [];
+    const writers = Array.from({ length: 30 }, (_, index) =>
+      storage
+        .write(async (tx) => {
+          if (index === 0) await gate.promise;
+          await tx.things.insert(aThing(`t${index}`));
+        })
+        .then(() => order.push(index)),
+    );
+    expect(await storage.read((tx) => tx.things.get('t0'))).toBeUndefined();
+    gate.resolve();
+    await Promise.all(writers);
+    expect(order).toEqual(Array.from({ length: 30 }, (_, index) => index));
   });
 });
 

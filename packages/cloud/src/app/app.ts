@@ -174,6 +174,13 @@ export interface PendingExecution {
   readonly job: Job;
 }
 
+/** What a thing is to run. */
+export interface Pending {
+  readonly executions: readonly PendingExecution[];
+  /** Nothing is pending, and what was given last the service ended itself: a device that was away may still be at it. */
+  readonly withdrawn: boolean;
+}
+
 export interface JobUseCases {
   describe(jobId: string): Promise<{ job: Job; counts: ExecutionCounts }>;
   list(page: PageRequest, filter: { status?: JobStatus; groupName?: string; namespace?: string }): Promise<Page<Job>>;
@@ -183,10 +190,8 @@ export interface JobUseCases {
   execution(jobId: string, thing: string, number?: number): Promise<PendingExecution>;
   /** IN_PROGRESS first, then QUEUED by queuedAt. `namespace` undefined: jobs without one; '*': all. */
   pending(thing: string, namespace: string | undefined): Promise<readonly PendingExecution[]>;
-  pendingMany(
-    things: readonly string[],
-    namespace: string | undefined,
-  ): Promise<ReadonlyMap<string, readonly PendingExecution[]>>;
+  /** The same for many things, each with an entry, in the namespace of deployments. */
+  pendingMany(things: readonly string[]): Promise<ReadonlyMap<string, Pending>>;
   /** Sets the next pending execution IN_PROGRESS; undefined when nothing is pending. */
   startNext(
     thing: string,

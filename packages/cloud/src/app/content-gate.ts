@@ -4,7 +4,7 @@
  * alone: it waits for the uploads that are under way, and those that come wait for it.
  */
 export interface ContentGate {
-  /** From the first byte to the commit. */
+  /** From where the bytes get their place to the commit that names them: short, however long they took to come. */
   upload<T>(work: () => Promise<T>): Promise<T>;
   sweep(work: () => Promise<void>): Promise<void>;
 }

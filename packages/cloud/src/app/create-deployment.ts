@@ -7,6 +7,7 @@ import { requestErrors } from '../domain/deployment/request-rules.ts';
 import { invalidFields, resourceNotFound } from '../domain/faults.ts';
 import { queuedExecution } from '../domain/jobs/execution-machine.ts';
 import type { Job } from '../domain/jobs/job.ts';
+import { queuedAtAfter } from '../domain/jobs/queued-at.ts';
 import type { Tx } from '../ports/storage.ts';
 import type { ShadowMessage } from './app.ts';
 import type { Arns } from './arns.ts';
@@ -41,6 +42,9 @@ export async function createDeployment(deps: AppDeps, arns: Arns, input: CreateD
   if (tags !== undefined) refuseReserved(tags);
   const effects: Effects = { things: [], messages: [] };
   const created = await storage.write((tx) => {
+    // The database may ask for the work again; what the first try found does not count then.
+    effects.things = [];
+    effects.messages = [];
     const now = clock.now();
     const call = { operation: 'CreateDeployment', token: clientToken, request: { ...request, tags }, now };
     return idempotent(tx, call, async () => {
@@ -95,13 +99,19 @@ async function requireParent(
   }
   const chain = new Set([targetArn]);
   let root = parentTargetArn;
-  for (let above: string | undefined = root; above !== undefined; above = await tx.deployments.parentOf(above)) {
+  for (let above: string | undefined = root; above !== undefined; above = await parentNow(tx, above)) {
     if (chain.has(above))
       throw invalidFields([{ name: 'parentTargetArn', message: 'must not be a subdeployment of its own target' }]);
     chain.add(above);
     root = above;
   }
   return root;
+}
+
+/** The parent of a target's newest deployment: one that was a subdeployment once may stand on its own since. */
+async function parentNow(tx: Tx, targetArn: string): Promise<string | undefined> {
+  const latest = await tx.deployments.latest(targetArn);
+  return latest === undefined ? tx.deployments.parentOf(targetArn) : latest.request.parentTargetArn;
 }
 
 async function nextDeployment(
@@ -116,7 +126,8 @@ async function nextDeployment(
   },
 ): Promise<Deployment> {
   const { target, request, onBehalfOf } = input;
-  const { revision, createdAt } = await tx.deployments.nextRevision(request.targetArn, input.now);
+  // Devices refuse what is older than the last they have under the same target: for a subdeployment that is its root.
+  const { revision, createdAt } = await tx.deployments.nextRevision(request.targetArn, input.now, onBehalfOf);
   const id = ids.uuid();
   const document = documentOf({
     deploymentId: id,
@@ -160,11 +171,15 @@ async function replaceOlder(tx: Tx, deployment: Deployment, now: number): Promis
   const previous = await tx.deployments.latest(deployment.targetArn);
   const reason = `Superseded by revision ${deployment.revision} of ${deployment.targetArn}.`;
   if (previous !== undefined) for (const thing of await supersede(tx, previous, reason, now)) things.add(thing);
-  const parents = [deployment.targetArn];
-  for (let parent = parents.pop(); parent !== undefined; parent = parents.pop()) {
-    for (const child of await tx.deployments.activeChildren(parent)) {
-      for (const thing of await supersede(tx, child, reason, now)) things.add(thing);
-      parents.push(child.targetArn); // Superseded ones are not found again, so this ends.
+  // The whole tree: below a subdeployment that was canceled another one may be active.
+  const tree = new Set([deployment.targetArn]);
+  for (const parent of tree) {
+    for (const child of await tx.deployments.childTargets(parent)) {
+      if (tree.has(child) || (await parentNow(tx, child)) !== parent) continue;
+      tree.add(child);
+      const latest = await tx.deployments.latest(child);
+      if (latest?.status !== 'ACTIVE') continue;
+      for (const thing of await supersede(tx, latest, reason, now)) things.add(thing);
     }
   }
   return [...things];
@@ -186,12 +201,13 @@ function jobOf(deployment: Deployment, now: number): Job {
     forceCanceled: false,
     createdAt: deployment.createdAt,
     updatedAt: now,
+    ...(target.kind === 'thinggroup' ? { rolloutAfter: '' } : {}),
   };
 }
 
 async function tellThing(tx: Tx, deployment: Deployment, now: number): Promise<readonly ShadowMessage[]> {
   const thing = deployment.target.name;
   const last = (await tx.executions.lastQueuedAt([thing])).get(thing) ?? 0;
-  await tx.executions.insertMany([queuedExecution(deployment.jobId, thing, 1, Math.max(now, last))]);
+  await tx.executions.insertMany([queuedExecution(deployment.jobId, thing, 1, queuedAtAfter(last, now))]);
   return desiredMessages(thing, await writeDesired(tx, thing, deployment.document, 'deploy', now));
 }

@@ -8,6 +8,7 @@ import { applyDeviceUpdate } from '../domain/jobs/device-update.ts';
 import { endedByService, isTerminal } from '../domain/jobs/execution-machine.ts';
 import type { Execution } from '../domain/jobs/job.ts';
 import { completedJob } from '../domain/jobs/job-end.ts';
+import { withOutcome } from '../domain/jobs/outcome.ts';
 import type { Tx } from '../ports/storage.ts';
 import type { ShadowMessage } from './app.ts';
 import type { Arns } from './arns.ts';
@@ -78,12 +79,11 @@ function afterReport(execution: Execution, report: DeploymentReported, now: numb
   const result = applyDeviceUpdate(execution, { status: report.status, statusDetails }, undefined, now);
   if (!result.ok || !result.changed) return undefined;
   const repeated = execution.status === 'IN_PROGRESS' && report.status === 'IN_PROGRESS';
-  return repeated ? undefined : result.execution;
+  if (repeated) return undefined;
+  return isTerminal(result.execution.status) ? withOutcome(result.execution, report.outcome) : result.execution;
 }
 
-const searched = 100;
-
-/** The revision that a configuration ARN names, among the newest of this thing. */
+/** The revision of this thing that a configuration ARN names. */
 async function reportedDeployment(
   tx: Tx,
   arns: Arns,
@@ -92,10 +92,5 @@ async function reportedDeployment(
 ): Promise<Deployment | undefined> {
   const parsed = arns.greengrass(configurationArn);
   if (parsed?.kind !== 'configuration' || parsed.target !== 'thing' || parsed.name !== thing) return undefined;
-  const revision = Number(parsed.revision);
-  const latest = await tx.deployments.latest(arns.thing(thing));
-  if (latest === undefined || latest.revision === revision) return latest;
-  const filter = { targetArn: arns.thing(thing), latestOnly: false };
-  const { items } = await tx.deployments.list({ limit: searched }, filter);
-  return items.find((deployment) => deployment.revision === revision);
+  return tx.deployments.atRevision(arns.thing(thing), Number(parsed.revision));
 }

@@ -390,6 +390,161 @@ describe('subdeployments', () => {
   });
 });
 
+describe('subdeployments and time', () => {
+  const documentOf = async (id: string) => JSON.parse((await cloud.app.deployments.get(id)).deployment.document);
+  async function parentGroup(): Promise<string> {
+    await cloud.app.groups.create({ name: `plant-${groups}` });
+    return cloud.arns.group(`plant-${groups}`);
+  }
+
+  test('one is newer than its parent, and the next of the parent newer than it, even when the clock is set back', async () => {
+    const parentTargetArn = await parentGroup();
+    const times: number[] = [];
+    const made = async (rest: object) => {
+      times.push((await documentOf((await create(rest)).deploymentId)).creationTimestamp);
+      cloud.clock.advance(-60_000);
+    };
+    await made({ targetArn: parentTargetArn });
+    await made({ parentTargetArn });
+    await made({ targetArn: parentTargetArn });
+    cloud.clock.advance(180_000);
+    // Devices keep all three under the parent, and refuse what is older than the last.
+    expect(times).toEqual([...new Set(times)].sort((a, b) => a - b));
+  });
+
+  test('a new revision of the root takes the place of one whose own parent was canceled', async () => {
+    const root = await parentGroup();
+    await create({ targetArn: root });
+    const middle = await create({ parentTargetArn: root });
+    await cloud.app.groups.create({ name: `cell-${groups}` });
+    const leaf = await create({ targetArn: cloud.arns.group(`cell-${groups}`), parentTargetArn: targetArn });
+    await cloud.app.deployments.cancel(middle.deploymentId);
+    await create({ targetArn: root });
+    expect(await statusOf(leaf.deploymentId)).toBe('INACTIVE');
+    expect(await statusOf(middle.deploymentId)).toBe('CANCELED');
+  });
+
+  test('a group that is its own again keeps its deployment, and those below it, when its former parent gets a new one', async () => {
+    const parentTargetArn = await parentGroup();
+    await create({ parentTargetArn });
+    const own = await create();
+    await cloud.app.groups.create({ name: `cell-${groups}` });
+    const below = await create({ targetArn: cloud.arns.group(`cell-${groups}`), parentTargetArn: targetArn });
+    await create({ targetArn: parentTargetArn });
+    expect(await statusOf(own.deploymentId)).toBe('ACTIVE');
+    expect(await statusOf(below.deploymentId)).toBe('ACTIVE');
+    expect(await documentOf(below.deploymentId)).toMatchObject({ onBehalfOf: targetArn });
+  });
+});
+
+describe('what a device is given', () => {
+  test('comes in the order in which it was made, also when it was queued in one moment', async () => {
+    await cloud.app.groups.create({ name: `other-${groups}` });
+    await cloud.app.groups.addThing(`other-${groups}`, device('A'));
+    const first = await jobOf((await create()).deploymentId);
+    const second = await jobOf((await create({ targetArn: cloud.arns.group(`other-${groups}`) })).deploymentId);
+    await cloud.rollout();
+    const queuedAt = async (jobId: string) => (await cloud.app.jobs.execution(jobId, device('A'))).execution.queuedAt;
+    expect(await queuedAt(first)).toBeLessThan(await queuedAt(second));
+  });
+
+  test('is queued in a later second when it is the same again: the device would take it for a repeat', async () => {
+    const jobId = await jobOf((await create()).deploymentId);
+    await cloud.rollout();
+    const seconds = async () =>
+      Math.floor((await cloud.app.jobs.execution(jobId, device('A'))).execution.queuedAt / 1000);
+    const before = await seconds();
+    await cloud.app.groups.removeThing(group, device('A'));
+    await cloud.app.groups.addThing(group, device('A'));
+    await cloud.rollout();
+    expect(await seconds()).toBeGreaterThan(before);
+  });
+
+  test('stays when it leaves one group and is in the target by another', async () => {
+    const parent = `plant-${groups}`;
+    await cloud.app.groups.create({ name: parent });
+    for (const name of ['left', 'right']) await cloud.app.groups.create({ name: `${name}-${groups}`, parent });
+    await cloud.app.groups.addThing(`left-${groups}`, device('A'));
+    // IoT refuses two groups of one hierarchy; what was stored before that rule, or past it, must not lose its job.
+    await cloud.storage.write((tx) => tx.groups.add(`right-${groups}`, device('A'), 1));
+    const jobId = await jobOf((await create({ targetArn: cloud.arns.group(parent) })).deploymentId);
+    await cloud.rollout();
+    await cloud.app.groups.removeThing(`left-${groups}`, device('A'));
+    expect(await pendingOf(device('A'))).toEqual([`${jobId} QUEUED`]);
+  });
+});
+
+describe('why a deployment failed', () => {
+  const cause = `it broke: ${'x'.repeat(2000)}`;
+  const errorStack = [
+    'DEPLOYMENT_FAILURE',
+    ...Array.from({ length: 60 }, (_, index) => `SOME_LONG_ERROR_CODE_${index}`),
+  ];
+  const errorTypes = ['USER_COMPONENT_ERROR', 'DEVICE_ERROR'];
+  const outcome = { detailedStatus: 'FAILED_ROLLBACK_COMPLETE', failureCause: cause, errorStack, errorTypes };
+  const effective = async () => (await cloud.app.deployments.effective(device('A'), { limit: 10 })).items;
+  const ingest = (sequence: number, deploymentInformation: object = {}) =>
+    cloud.app.devices.ingestFleetStatus([
+      { thing: device('A'), payload: fleetStatus(device('A'), sequence, deploymentInformation) },
+    ]);
+  const cutDetails = {
+    'detailed-deployment-status': 'FAILED_ROLLBACK_COMPLETE',
+    'deployment-failure-cause': cause.slice(0, 1024),
+    'deployment-error-stack': JSON.stringify(errorStack).slice(0, 1024),
+    'deployment-error-types': JSON.stringify(errorTypes),
+  };
+
+  test.each(['before', 'after'])('is told in full when fleet status says it %s the job update', async (when) => {
+    const { deploymentId } = await create();
+    const jobId = await jobOf(deploymentId);
+    await cloud.rollout();
+    await ingest(5);
+    await report(device('A'), jobId, 'IN_PROGRESS');
+    const information = { status: 'FAILED', deploymentId, statusDetails: outcome };
+    if (when === 'before') await ingest(6, information);
+    await report(device('A'), jobId, 'FAILED', cutDetails);
+    // It also counts when the message is late and its components are old.
+    if (when === 'after') await ingest(4, information);
+    expect(await effective()).toMatchObject([{ status: 'FAILED', reason: cause, errorStack, errorTypes }]);
+    expect((await cloud.app.jobs.execution(jobId, device('A'))).execution.version).toBe(3);
+  });
+
+  test('is what the job update says when fleet status says nothing', async () => {
+    const jobId = await jobOf((await create()).deploymentId);
+    await cloud.rollout();
+    await ingest(0);
+    await report(device('A'), jobId, 'FAILED', cutDetails);
+    const [only] = await effective();
+    expect(only).toMatchObject({ reason: cause.slice(0, 1024), errorTypes });
+    expect(errorStack).toEqual(expect.arrayContaining([...(only?.errorStack ?? [])]));
+  });
+
+  test('is told in full by the deployment shadow too', async () => {
+    await create({ targetArn: cloud.arns.thing(device('A')) });
+    await ingest(0);
+    const reported = {
+      fleetConfigurationArnForStatus: cloud.arns.configuration('thing', device('A'), 1),
+      status: 'FAILED',
+      statusDetails: outcome,
+    };
+    const payload = Buffer.from(JSON.stringify({ state: { reported } }));
+    await cloud.app.shadows.handle([{ thing: device('A'), name: DEPLOYMENT_SHADOW, action: 'update', payload }]);
+    expect(await effective()).toMatchObject([{ status: 'FAILED', reason: cause, errorStack, errorTypes }]);
+  });
+
+  test('is of no other thing, and of no deployment that is not known', async () => {
+    const { deploymentId } = await create();
+    await cloud.rollout();
+    const other = { status: 'FAILED', deploymentId, statusDetails: outcome };
+    await cloud.app.devices.ingestFleetStatus([
+      { thing: 'somebody', payload: fleetStatus('somebody', 0, other) },
+      { thing: device('A'), payload: fleetStatus(device('A'), 0, { ...other, deploymentId: 'unknown' }) },
+    ]);
+    await report(device('A'), await jobOf(deploymentId), 'FAILED');
+    expect(await effective()).toMatchObject([{ status: 'FAILED', errorStack: [], errorTypes: [] }]);
+  });
+});
+
 describe('reading', () => {
   test('a target without deployments has an empty list; an unknown deployment is not found', async () => {
     const nobody = { targetArn: cloud.arns.group('nobody'), history: 'ALL' as const };
@@ -416,7 +571,7 @@ describe('reading', () => {
   });
 });
 
-function fleetStatus(thing: string, sequenceNumber: number): Uint8Array {
+function fleetStatus(thing: string, sequenceNumber: number, deploymentInformation?: object): Uint8Array {
   return Buffer.from(
     JSON.stringify({
       ggcVersion: '2.0.0',
@@ -429,6 +584,7 @@ function fleetStatus(thing: string, sequenceNumber: number): Uint8Array {
       trigger: 'NUCLEUS_LAUNCH',
       overallDeviceStatus: 'HEALTHY',
       components: [],
+      deploymentInformation,
     }),
   );
 }

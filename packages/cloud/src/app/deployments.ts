@@ -86,12 +86,10 @@ export function createDeployments(deps: AppDeps): DeploymentUseCases {
         const deployment = await requireDeployment(tx, id);
         const counts = await tx.executions.counts(deployment.jobId);
         const job = await tx.jobs.get(deployment.jobId);
-        const missing =
-          job?.status === 'IN_PROGRESS'
-            ? await tx.executions.missingCounts(job, clock.now())
-            : { present: 0, joined: 0 };
-        const open = counts.QUEUED + counts.IN_PROGRESS + missing.present + missing.joined;
-        return { deployment, counts, settled: open === 0 };
+        // While the rollout has not come to the last member, nobody knows how many are left.
+        const rollingOut =
+          job?.rolloutAfter !== undefined || (await tx.executions.waiting(deployment.jobId, 1)).length > 0;
+        return { deployment, counts, settled: counts.QUEUED + counts.IN_PROGRESS === 0 && !rollingOut };
       }),
   };
 }

@@ -2,6 +2,8 @@ import { type Log, messageOf } from '@greensward/kit';
 import { createFleetStatusChunks, type FleetStatus, parseFleetStatus } from '@greensward/protocol/fleet-status';
 import { applyFleetStatus } from '../domain/devices/apply-fleet-status.ts';
 import type { CoreDevice, InstalledComponent } from '../domain/devices/core-device.ts';
+import { withOutcome } from '../domain/jobs/outcome.ts';
+import type { Tx } from '../ports/storage.ts';
 import type { DeviceUseCases } from './app.ts';
 import type { AppDeps } from './context.ts';
 
@@ -27,6 +29,8 @@ export function createFleetStatusIngest({
     if (statuses.length === 0) return;
     const things = [...new Set(statuses.map(({ thing }) => thing))];
     await storage.write(async (tx) => {
+      // Also of a message that comes late: its sequence number says that its components are old, not how its deployment ended.
+      await keepOutcomes(tx, statuses);
       const devices = new Map(await tx.devices.getMany(things));
       const installed = new Map(
         [...(await tx.devices.componentsOf(things))].map(([thing, list]) => [thing, byName(list)]),
@@ -61,6 +65,28 @@ export function createFleetStatusIngest({
       if (put.size > 0) await tx.devices.putComponents([...put.values()]);
     });
   };
+}
+
+/** How deployments failed, in full, goes to their executions, which may end before or after. */
+async function keepOutcomes(tx: Tx, statuses: readonly FleetStatus[]): Promise<void> {
+  const told = statuses.flatMap(({ thing, deployment }) =>
+    deployment?.deploymentId === undefined || deployment.status === 'SUCCEEDED'
+      ? []
+      : [{ thing, deploymentId: deployment.deploymentId, outcome: deployment.outcome }],
+  );
+  if (told.length === 0) return;
+  const jobIds = await tx.deployments.jobIds(told.map(({ deploymentId }) => deploymentId));
+  const known = told.flatMap(({ thing, deploymentId, outcome }) => {
+    const jobId = jobIds.get(deploymentId);
+    return jobId === undefined ? [] : [{ jobId, thing, outcome }];
+  });
+  const executions = await tx.executions.getMany(known);
+  const changed = known.flatMap(({ jobId, thing, outcome }) => {
+    const execution = executions.get(`${jobId}/${thing}`);
+    const next = execution && withOutcome(execution, outcome);
+    return next === undefined || next === execution ? [] : [next];
+  });
+  if (changed.length > 0) await tx.executions.updateMany(changed);
 }
 
 function readStatus({ thing, payload }: { thing: string; payload: Uint8Array }, log: Log): FleetStatus | undefined {

@@ -19,8 +19,10 @@ export async function updateExecutions(
   updates: readonly ExecutionUpdate[],
 ): Promise<readonly ExecutionUpdateResult[]> {
   const ended = new Set<string>();
+  let paced = false;
   const results = await storage.write(async (tx) => {
     ended.clear();
+    paced = false;
     const now = clock.now();
     const jobs = await tx.jobs.getMany([...new Set(updates.map(({ jobId }) => jobId))]);
     const present = new Map(await tx.executions.getMany(distinctKeys(updates)));
@@ -30,20 +32,23 @@ export async function updateExecutions(
       const key = keyOf(update);
       const newest = present.get(key);
       const execution = await numbered(tx, update, newest);
-      const answer = applyOne(jobs.get(update.jobId), execution, update, now);
+      const job = jobs.get(update.jobId);
+      const answer = applyOne(job, execution, update, now);
       answers.push(answer);
       if (!answer.ok || answer.execution === execution) continue;
+      // An older one than the newest has ended for good, so what changes is the newest.
       present.set(key, answer.execution);
       changed.set(key, answer.execution);
-      if (isTerminal(answer.execution.status)) ended.add(update.thing);
+      if (!isTerminal(answer.execution.status)) continue;
+      ended.add(update.thing);
+      // Only a configuration makes more of results than a count.
+      paced ||= job?.configuration !== undefined && job.status === 'IN_PROGRESS';
     }
     if (changed.size > 0) await tx.executions.updateMany([...changed.values()]);
     return answers;
   });
-  if (ended.size > 0) {
-    bus.publish({ kind: 'pending-changed', things: [...ended] });
-    bus.publish({ kind: 'rollout' });
-  }
+  if (ended.size > 0) bus.publish({ kind: 'pending-changed', things: [...ended] });
+  if (paced) bus.publish({ kind: 'rollout' });
   return results;
 }
 

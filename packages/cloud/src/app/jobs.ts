@@ -60,18 +60,17 @@ export function createJobs(deps: AppDeps): JobUseCases {
       return storage.read(async (tx) => withJobs(tx, await tx.executions.pending(thing)));
     },
 
-    pendingMany: async (things, namespace) => {
-      if (!hasJobs(namespace)) return new Map();
-      return storage.read(async (tx) => {
-        const result = new Map<string, readonly PendingExecution[]>();
-        const executions = await tx.executions.pendingMany(things);
-        const all = await withJobs(tx, [...executions.values()].flat());
-        for (const { execution, job } of all) {
-          result.set(execution.thing, [...(result.get(execution.thing) ?? []), { execution, job }]);
+    pendingMany: (things) =>
+      storage.read(async (tx) => {
+        const found = await tx.executions.pendingMany(things);
+        const withdrawn = await tx.executions.withdrawn(things.filter((thing) => !found.has(thing)));
+        const result = new Map<string, { executions: PendingExecution[]; withdrawn: boolean }>();
+        for (const thing of things) result.set(thing, { executions: [], withdrawn: withdrawn.has(thing) });
+        for (const pending of await withJobs(tx, [...found.values()].flat())) {
+          result.get(pending.execution.thing)?.executions.push(pending);
         }
         return result;
-      });
-    },
+      }),
 
     startNext: async (thing, input, namespace) =>
       hasJobs(namespace) ? startNextExecution(deps, thing, input) : undefined,

@@ -6,7 +6,8 @@ const pageSize = 500;
 
 /**
  * IoT Jobs: a thing that leaves the target of a continuous job loses the execution that it has not begun; one that runs is
- * left to finish. Call before the membership goes. Returns the things whose pending set changed.
+ * left to finish, and one of a target that it is still in by another group stays. Call before the membership goes. Returns
+ * the things whose pending set changed.
  */
 export async function removeMemberExecutions(
   tx: Tx,
@@ -17,8 +18,21 @@ export async function removeMemberExecutions(
   const jobs = await tx.jobs.inProgressForGroups(await tx.groups.ancestry(group));
   const keys = jobs.flatMap((job) => things.map((thing) => ({ jobId: job.id, thing })));
   if (keys.length === 0) return [];
-  const executions = [...(await tx.executions.getMany(keys)).values()];
-  return end(tx, executions, now, false);
+  const targets = new Map(jobs.map((job) => [job.id, job.target.name]));
+  const leaving: Execution[] = [];
+  for (const execution of (await tx.executions.getMany(keys)).values()) {
+    if (execution.status !== 'QUEUED') continue;
+    const target = targets.get(execution.jobId);
+    if (target === undefined || !(await isMemberElsewhere(tx, execution.thing, group, target))) leaving.push(execution);
+  }
+  return end(tx, leaving, now, false);
+}
+
+async function isMemberElsewhere(tx: Tx, thing: string, group: string, target: string): Promise<boolean> {
+  for (const other of await tx.groups.ofThing(thing)) {
+    if (other !== group && (await tx.groups.ancestry(other)).includes(target)) return true;
+  }
+  return false;
 }
 
 /** {@link removeMemberExecutions} for every direct member of a group that goes away. */

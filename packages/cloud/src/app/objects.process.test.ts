@@ -52,6 +52,21 @@ test('putting and deleting the same content at once never leaves an object witho
   }
 });
 
+test('an upload that takes its time keeps no other upload or removal waiting', async () => {
+  const gate = Promise.withResolvers<void>();
+  async function* slow() {
+    yield Buffer.from('slow');
+    await gate.promise;
+  }
+  const { objects } = cloud.app;
+  await objects.put({ bucket: 'bucket', key: 'quick', body: bytes('first') });
+  const upload = objects.put({ bucket: 'bucket', key: 'slow', body: slow() });
+  await objects.put({ bucket: 'bucket', key: 'quick', body: bytes('second') });
+  await objects.delete('bucket', 'quick');
+  gate.resolve();
+  expect(await read(await objects.open(await upload))).toBe('slow');
+});
+
 test('what is not there, not empty or not a bucket name is refused with the codes of S3', async () => {
   const { objects } = cloud.app;
   await expect(objects.head('nowhere', 'k')).rejects.toMatchObject({ code: 'NoSuchBucket' });

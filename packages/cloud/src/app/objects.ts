@@ -1,5 +1,5 @@
 import { Fault } from '@greensward/kit';
-import type { Tx } from '../ports/storage.ts';
+import type { StoredObject, Tx } from '../ports/storage.ts';
 import type { ObjectUseCases } from './app.ts';
 import type { ContentGate } from './content-gate.ts';
 import type { AppDeps } from './context.ts';
@@ -61,26 +61,23 @@ export function createObjects(deps: AppDeps, gate: ContentGate, sweep: ContentSw
 
     async put({ bucket, key, contentType, body }) {
       await storage.read((tx) => requireBucket(tx, bucket));
-      const { object, replaced } = await gate.upload(async () => {
-        const stored = await content.put(body, maxObjectBytes);
-        return storage.write(async (tx) => {
-          await requireBucket(tx, bucket); // It may have gone while the body came.
-          const before = await tx.objects.get(bucket, key);
-          const object = {
-            bucket,
-            key,
-            sha256: stored.sha256,
-            size: stored.size,
-            etag: stored.md5,
-            modifiedAt: clock.now(),
-            ...(contentType === undefined ? {} : { contentType }),
-          };
-          await tx.objects.put(object);
-          return { object, replaced: before?.sha256 };
+      const received = await content.receive(body, maxObjectBytes);
+      const { sha256, size, md5 } = received;
+      const name = (tx: Tx) =>
+        nameContent(tx, { bucket, key, sha256, size, etag: md5, modifiedAt: clock.now(), ...typed(contentType) });
+      try {
+        const { object, replaced } = await gate.upload(async () => {
+          await received.keep();
+          return storage.write(name);
         });
-      });
-      if (replaced !== undefined && replaced !== object.sha256) await sweep(replaced);
-      return object;
+        if (replaced !== undefined && replaced !== sha256) await sweep(replaced);
+        return object;
+      } catch (error) {
+        await sweep(sha256); // It may have been kept without a name.
+        throw error;
+      } finally {
+        await received.discard();
+      }
     },
 
     head: (bucket, key) =>
@@ -130,6 +127,21 @@ export function createObjects(deps: AppDeps, gate: ContentGate, sweep: ContentSw
       };
     },
   };
+}
+
+/** Puts an object in the place of what had its name; tells the content of that. */
+async function nameContent(
+  tx: Tx,
+  object: StoredObject,
+): Promise<{ readonly object: StoredObject; readonly replaced: string | undefined }> {
+  await requireBucket(tx, object.bucket); // It may have gone while the body came.
+  const before = await tx.objects.get(object.bucket, object.key);
+  await tx.objects.put(object);
+  return { object, replaced: before?.sha256 };
+}
+
+function typed(contentType: string | undefined): { readonly contentType?: string } {
+  return contentType === undefined ? {} : { contentType };
 }
 
 async function requireBucket(tx: Tx, name: string): Promise<void> {

@@ -44,10 +44,23 @@ async function register(thing: string, group?: string) {
   await cloud.app.things.attachPrincipal(thing, cloud.arns.certificate(certificate.id));
 }
 
-function connect(clientId: string, thing = 'core') {
-  const client = connectTestClient(broker.server, clientId, der(thing));
+function connect(clientId: string, thing = 'core', options: { clean?: boolean } = {}) {
+  const client = connectTestClient(broker.server, clientId, der(thing), options);
   clients.push(client);
   return client;
+}
+/** A client whose session outlives its connection. */
+async function resumable(present: boolean) {
+  const client = connect('core', 'core', { clean: false });
+  expect(await client.connack).toBe(0);
+  expect(await client.sessionPresent).toBe(present);
+  return client;
+}
+/** Starts the broker anew, over an app whose jobs a test can spoil. */
+async function restartWith(jobs: Partial<TestCloud['app']['jobs']>) {
+  await broker.close();
+  const app = { ...cloud.app, jobs: { ...cloud.app.jobs, ...jobs } };
+  broker = createDeviceBroker({ ...cloud, app, timers: systemTimers, ids: systemIds, log: silentLog });
 }
 async function connected(clientId = 'core', thing = 'core') {
   const client = connect(clientId, thing);
@@ -75,13 +88,15 @@ async function request(
 }
 
 describe('connecting', () => {
-  test.each(['core', 'core#2', 'core-gci'])('as %s with the certificate of core is allowed', async (clientId) => {
+  test.each(['core', 'core#2'])('as %s with the certificate of core is allowed', async (clientId) => {
     expect(await connect(clientId).connack).toBe(0);
   });
 
   test('as another thing, without a certificate or with one that is not registered is refused and logged', async () => {
     await register('other');
     expect(await connect('other').connack).toBe(5);
+    // The name of another thing may begin with that of this one: its connection must not be taken over.
+    expect(await connect('core-2').connack).toBe(5);
     expect(await connectTestClient(broker.server, 'core', undefined).connack).toBe(5);
     expect(await connectTestClient(broker.server, 'core', Buffer.from('forged')).connack).toBe(5);
     expect(warnings.map(({ fields }) => fields)).toContainEqual(expect.objectContaining({ clientId: 'other' }));
@@ -96,7 +111,7 @@ describe('connecting', () => {
 });
 
 describe('topics of another device', () => {
-  test('cannot be subscribed to, nor published to; both are logged with client and topic', async () => {
+  test('cannot be subscribed to, nor published to; each is logged once, with client and topic', async () => {
     await register('other');
     const client = await connected();
     expect(await client.subscribe('$aws/things/other/#')).toBe(0x80);
@@ -109,10 +124,11 @@ describe('topics of another device', () => {
     ]);
     expect(answer?.ok).toBe(false);
     const topics = warnings.map(({ fields }) => fields);
-    expect(topics).toContainEqual(expect.objectContaining({ clientId: 'core', topic: '$aws/things/other/#' }));
+    expect(topics).toContainEqual(expect.objectContaining({ clientId: 'core', filter: '$aws/things/other/#' }));
     expect(topics).toContainEqual(
       expect.objectContaining({ clientId: 'core', topic: '$aws/things/other/shadow/update' }),
     );
+    expect(warnings).toHaveLength(3);
   });
 });
 
@@ -201,6 +217,154 @@ describe('jobs', () => {
     expect(await request(client, jobs('core', 'start-next'), {})).not.toHaveProperty('execution');
     expect(await request(client, jobs('core', 'get'), {})).toMatchObject({ inProgressJobs: [], queuedJobs: [] });
     expect(await request(client, jobs('core', `${jobId}/get`), {})).toMatchObject({ execution: { jobId } });
+  });
+});
+
+describe('a device that was away', () => {
+  const notify = jobs('core', `notify-${namespace}`);
+  const notified = async (client: TestClient) => JSON.parse((await client.next(notify)).payload).jobs;
+
+  test('and comes back to its session is told what is pending, without subscribing again', async () => {
+    const before = await resumable(false);
+    await before.subscribe(notify);
+    before.end();
+    await before.closed;
+    const { jobId } = await deploy();
+    const after = await resumable(true);
+    expect(await notified(after)).toMatchObject({ QUEUED: [{ jobId }] });
+  });
+
+  test.each([
+    { session: 'the same session', resumes: true },
+    { session: 'a new session', resumes: false },
+  ])('while what it had begun was canceled is told so: it may still be at it ($session)', async ({ resumes }) => {
+    const { jobId } = await deploy();
+    const before = await resumable(false);
+    await before.subscribe(notify);
+    await notified(before);
+    await request(before, jobs('core', `${jobId}/${namespace}/update`), { status: 'IN_PROGRESS' });
+    before.end();
+    await before.closed;
+    await cloud.app.jobs.cancel(jobId, { force: true });
+    const after = resumes ? await resumable(true) : await connected();
+    if (!resumes) await after.subscribe(notify);
+    expect(await notified(after)).toEqual({});
+  });
+
+  test('is not told that nothing is pending when nothing was taken from it', async () => {
+    const { jobId } = await deploy();
+    await cloud.app.jobs.update([{ thing: 'core', jobId, status: 'SUCCEEDED' }]);
+    const client = await connected();
+    await client.subscribe(notify);
+    await request(client, jobs('core', `$next/${namespace}/get`), {});
+    expect(client.received.filter(({ topic }) => topic === notify)).toEqual([]);
+  });
+
+  test('while several thing deployments were made gets the last by asking, and not one after the other', async () => {
+    const base = '$aws/things/core/shadow/name/AWSManagedGreengrassV2Deployment';
+    const before = await resumable(false);
+    await before.subscribe(`${base}/update/accepted`);
+    before.end();
+    await before.closed;
+    for (let revision = 1; revision <= 3; revision++) {
+      await cloud.app.deployments.create({ targetArn: cloud.arns.thing('core') });
+    }
+    const after = await resumable(true);
+    const { state } = await request(after, `${base}/get`, {});
+    expect(JSON.parse(state.desired.fleetConfig).configurationArn).toMatch(/:3$/);
+    expect(after.received.filter(({ topic }) => topic === `${base}/update/accepted`)).toEqual([]);
+  });
+});
+
+describe('when the database fails for a while', () => {
+  const notify = jobs('core', `notify-${namespace}`);
+
+  test('a notification is made again until it can be', async () => {
+    let failures = 2;
+    await restartWith({
+      pendingMany: async (things) => {
+        if (failures-- > 0) throw new Error('the disk is full');
+        return cloud.app.jobs.pendingMany(things);
+      },
+    });
+    const { jobId } = await deploy();
+    const client = await connected();
+    await client.subscribe(notify);
+    expect(JSON.parse((await client.next(notify)).payload).jobs).toMatchObject({ QUEUED: [{ jobId }] });
+  });
+
+  test('a device that asked in vain what is next is told as soon as it can be', async () => {
+    const { jobId } = await deploy();
+    const client = await connected();
+    await client.subscribe(notify);
+    await client.next(notify);
+    let failures = 1;
+    await broker.close();
+    await restartWith({
+      pendingMany: async (things) => {
+        if (failures-- > 0) throw new Error('the disk is full');
+        return cloud.app.jobs.pendingMany(things);
+      },
+    });
+    const again = await connected();
+    const refused = await request(again, jobs('core', `$next/${namespace}/get`), { clientToken: 't' }, 'rejected');
+    expect(refused).toMatchObject({ code: 'InternalError', clientToken: 't' });
+    await again.subscribe(notify);
+    expect(JSON.parse((await again.next(notify)).payload).jobs).toMatchObject({ QUEUED: [{ jobId }] });
+  });
+
+  test('an update is not refused, which would be the last word, but left unacknowledged, so that it is sent again', async () => {
+    const { jobId } = await deploy();
+    let failures = 1;
+    await restartWith({
+      update: async (updates) => {
+        if (failures-- > 0) throw new Error('the disk is full');
+        return cloud.app.jobs.update(updates);
+      },
+    });
+    const topic = jobs('core', `${jobId}/${namespace}/update`);
+    const client = await connected();
+    client.publish(topic, { status: 'SUCCEEDED' }, 1);
+    await client.closed; // MQTT 3.1.1 has no other way to say that a message was not taken.
+    expect(client.received).toEqual([]);
+    await request(await connected(), topic, { status: 'SUCCEEDED' });
+    expect((await cloud.app.jobs.execution(jobId, 'core')).execution.status).toBe('SUCCEEDED');
+  });
+});
+
+describe('order', () => {
+  test('what was read later is never sent before what was read earlier', async () => {
+    const gate = Promise.withResolvers<void>();
+    let calls = 0;
+    await restartWith({
+      // The first look sees that nothing is pending, and takes its time.
+      pendingMany: async (things) => {
+        calls += 1;
+        const slow = calls === 2;
+        const seen = await cloud.app.jobs.pendingMany(things);
+        if (slow) await gate.promise;
+        return seen;
+      },
+    });
+    const notify = jobs('core', `notify-${namespace}`);
+    const first = await deploy();
+    const client = await connected();
+    await client.subscribe(notify);
+    await client.next(notify);
+    await cloud.app.deployments.cancel(first.id);
+    await expect.poll(() => calls).toBe(2);
+    const second = await deploy();
+    const answer = request(client, jobs('core', `$next/${namespace}/get`), {});
+    // Long enough for an answer that would not wait its turn.
+    await request(client, '$aws/things/core/shadow/get', '', 'rejected');
+    gate.resolve();
+    expect((await answer).execution).toMatchObject({ jobId: second.jobId });
+    const topics = client.received.map(
+      ({ topic, payload }) => `${topic.split('/').at(-1)} ${payload.includes(second.jobId)}`,
+    );
+    const empty = topics.indexOf(`notify-${namespace} false`, topics.indexOf(`notify-${namespace} false`) + 1);
+    expect(empty).toBeGreaterThan(0);
+    expect(topics.indexOf('accepted true')).toBeGreaterThan(empty);
   });
 });
 

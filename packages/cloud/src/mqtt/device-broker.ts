@@ -1,13 +1,14 @@
 import type { Clock, Ids, Log, Timers } from '@greensward/kit';
 import {
   type AuthenticateResult,
-  type ClientView,
   type ConnectRequest,
   createMqttServer,
   type MqttLimits,
   type MqttServer,
 } from '@greensward/mqtt/server';
-import type { App } from '../app/app.ts';
+import { DEPLOYMENT_SHADOW } from '@greensward/protocol/shadow';
+import type { App, Pending } from '../app/app.ts';
+import { createBatcher } from '../app/batch.ts';
 import type { Bus, CloudEvent } from '../ports/bus.ts';
 import { mayPublish, mayReceive, maySubscribe, thingOfClient } from './device-policy.ts';
 import { createJobNotifications } from './job-notifications.ts';
@@ -38,6 +39,9 @@ export interface DeviceBrokerDeps {
   readonly limits?: Partial<MqttLimits>;
 }
 
+const pendingLimits = { maxBatch: 500, maxWaiting: 50_000 };
+const deploymentShadow = `/shadow/name/${DEPLOYMENT_SHADOW}/`;
+
 /** Longer than a connection may take from its certificate's look-up to its CONNACK. */
 const connectMs = 60_000;
 
@@ -47,11 +51,17 @@ export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
   const connected = new Map<string, number>();
   /** Certificates that changed within the last minute, and when (monotonic ms). */
   const changedCertificates = new Map<string, number>();
+  const pending = createBatcher(async (things: readonly string[]): Promise<readonly Pending[]> => {
+    const found = await app.jobs.pendingMany([...new Set(things)]);
+    return things.map((thing) => found.get(thing) ?? { executions: [], withdrawn: false });
+  }, pendingLimits);
   const requests = createRequests({
     app,
+    pending,
     clock,
     log,
     publish: (topic, payload) => server.publish(topic, payload, { qos: 1 }),
+    onUnanswered: (thing) => notifications.unanswered(thing),
   });
 
   async function authenticate(request: ConnectRequest): Promise<AuthenticateResult<DevicePrincipal>> {
@@ -74,19 +84,19 @@ export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
     ids,
     ...(deps.limits === undefined ? {} : { limits: deps.limits }),
     authenticate,
-    authorizePublish: (client, topic) => mayPublish(client.principal.thing, topic) || refused('publish', client, topic),
-    authorizeSubscribe: (client, filter) =>
-      maySubscribe(client.principal.thing, filter) || refused('subscribe', client, filter),
+    authorizePublish: (client, topic) => mayPublish(client.principal.thing, topic),
+    authorizeSubscribe: (client, filter) => maySubscribe(client.principal.thing, filter),
     authorizeReceive: (client, topic) => mayReceive(client.principal.thing, topic),
     isRequest: (topic) => topic.startsWith('$aws/'),
     onRequest: (client, request) => requests.answer(client.principal.thing, request),
-    onConnected: (client) => {
+    onConnected: (client, sessionPresent) => {
       const { thing, certificateId, since } = client.principal;
       connected.set(thing, (connected.get(thing) ?? 0) + 1);
       // Revoked between its look-up and now: the event found no connection to end.
       if ((changedCertificates.get(certificateId) ?? -1) >= since) {
         server.disconnect((other) => other === client, 'not-authorized');
       }
+      if (sessionPresent) notifications.resumed(thing);
     },
     onDisconnected: ({ principal: { thing } }) => {
       const left = (connected.get(thing) ?? 1) - 1;
@@ -95,12 +105,7 @@ export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
     },
     onSubscribed: (client, filters) => notifications.subscribed(client.principal.thing, filters),
   });
-  const notifications = createJobNotifications({ app, server, clock, log });
-
-  function refused(what: 'publish' | 'subscribe', client: ClientView<DevicePrincipal>, topic: string): false {
-    log.warn(`a ${what} was refused`, { clientId: client.clientId, thing: client.principal.thing, topic });
-    return false;
-  }
+  const notifications = createJobNotifications({ pending, server, clock, timers, log });
 
   function heard(event: CloudEvent): void {
     switch (event.kind) {
@@ -108,7 +113,10 @@ export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
         notifications.changed(event.things.filter((thing) => connected.has(thing)));
         break;
       case 'shadow-changed':
-        for (const { topic, payload } of event.messages) server.publish(topic, payload, { qos: 1 });
+        for (const { topic, payload } of event.messages) {
+          // A core device asks for its deployment shadow when it connects; kept for it, each revision made meanwhile would run.
+          server.publish(topic, payload, { qos: 1, queueOffline: !topic.includes(deploymentShadow) });
+        }
         break;
       case 'certificate-changed':
         noteChange(event.certificateId);
@@ -130,7 +138,8 @@ export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
     async close() {
       unsubscribe();
       await server.close();
-      await Promise.all([requests.idle(), notifications.idle()]);
+      await notifications.close();
+      await Promise.all([requests.idle(), pending.idle()]);
     },
   };
 }

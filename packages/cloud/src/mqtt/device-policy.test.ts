@@ -6,7 +6,8 @@ describe('the identity rule', () => {
     ['core-01', 'core-01'],
     ['core-01#2', 'core-01'],
     ['core-01#endpoint-switch', 'core-01'],
-    ['core-01-gci', 'core-01'],
+    ['core-01-gci', undefined],
+    ['core-01-2', undefined],
     ['core-012', undefined],
     ['core-0', undefined],
     ['other', undefined],
@@ -16,9 +17,9 @@ describe('the identity rule', () => {
     expect(thingOfClient(clientId, ['core-01'])).toBe(thing);
   });
 
-  test('of several things of one certificate the longest name is meant', () => {
+  test('of several things of one certificate the one of that name is meant', () => {
     expect(thingOfClient('core-01', ['core', 'core-01'])).toBe('core-01');
-    expect(thingOfClient('core-02', ['core', 'core-01'])).toBe('core');
+    expect(thingOfClient('core-02', ['core', 'core-01'])).toBeUndefined();
   });
 
   test.each([

@@ -3,16 +3,12 @@ import { parseReservedTopic } from '@greensward/protocol/topics';
 // The identity rule, until IoT policies are evaluated: a device uses what is its own.
 
 /**
- * The thing that a client id acts for: `{T}`, `{T}#...` or `{T}-...` of a thing that the certificate is attached to;
- * undefined when it is none of them. Of several that fit, the longest name is meant.
+ * The thing that a client id acts for: `{T}` or `{T}#...` of a thing that the certificate is attached to; undefined when it
+ * is none of them. Nothing else: the name of a thing has no `#`, while `{T}-2` may be another thing, whose connection a
+ * client of that name would take over.
  */
 export function thingOfClient(clientId: string, things: readonly string[]): string | undefined {
-  let found: string | undefined;
-  for (const thing of things) {
-    const fits = clientId === thing || clientId.startsWith(`${thing}#`) || clientId.startsWith(`${thing}-`);
-    if (fits && (found === undefined || thing.length > found.length)) found = thing;
-  }
-  return found;
+  return things.find((thing) => clientId === thing || clientId.startsWith(`${thing}#`));
 }
 
 /** True for topics that a device may publish to: requests about itself, and all that is not reserved. */

@@ -11,7 +11,7 @@ import {
 } from '@greensward/protocol/jobs';
 import { NEXT_JOB, type ReservedTopic } from '@greensward/protocol/topics';
 import type { JobErrorCode } from '@greensward/protocol/vocabulary';
-import type { App, ExecutionUpdate, ExecutionUpdateResult, PendingExecution } from '../app/app.ts';
+import type { App, ExecutionUpdate, ExecutionUpdateResult, Pending } from '../app/app.ts';
 import type { Batcher } from '../app/batch.ts';
 import { isTerminal } from '../domain/jobs/execution-machine.ts';
 import { deploymentNamespace } from '../domain/jobs/job.ts';
@@ -23,12 +23,21 @@ export interface JobRequestDeps {
   readonly app: App;
   readonly updates: Batcher<ExecutionUpdate, ExecutionUpdateResult>;
   /** What is pending for a thing in the namespace of deployments. */
-  readonly pending: Batcher<string, readonly PendingExecution[]>;
+  readonly pending: Batcher<string, Pending>;
+  /** A thing asked what is next, and could not be answered. */
+  readonly onUnanswered: (thing: string) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** Answers one request on a jobs topic: always on `accepted` or `rejected`, with the token of the request. */
+/** What may go well the next time. */
+const passing: readonly JobErrorCode[] = ['InternalError', 'RequestThrottled'];
+
+/**
+ * Answers one request on a jobs topic, on `accepted` or `rejected`, with the token of the request. An update that fails for
+ * a reason of our own is not answered but rejects: a nucleus takes every rejection for the last word and would forget its
+ * status, where an unacknowledged message is sent again.
+ */
 export async function answerJobRequest(
   deps: JobRequestDeps,
   thing: string,
@@ -41,6 +50,7 @@ export async function answerJobRequest(
   } catch (error) {
     const { code, message } = rejectionOf(error);
     if (code === 'InternalError') deps.log.error('a job request failed', { topic: request.topic, error });
+    if (target.kind === 'job-update' && passing.includes(code)) throw error;
     const token = error instanceof Fault ? error.context['clientToken'] : undefined;
     const to = { now: deps.clock.now(), clientToken: typeof token === 'string' ? token : undefined };
     return [{ topic: `${request.topic}/rejected`, payload: JSON.stringify(jobRejection(to, code, message)) }];
@@ -95,7 +105,7 @@ async function getExecution(
   const { clientToken, includeJobDocument, executionNumber } = parseJobGetRequest(payload);
   const to = { now, clientToken };
   if (jobId === NEXT_JOB) {
-    const next = namespace === deploymentNamespace ? (await deps.pending.submit(thing))[0] : undefined;
+    const next = namespace === deploymentNamespace ? await nextOf(deps, thing, clientToken) : undefined;
     return {
       outcome: 'accepted',
       payload: jobExecutionAnswer(to, next && executionView(next, now, includeJobDocument)),
@@ -112,6 +122,16 @@ async function getExecution(
     };
   }
   return { outcome: 'accepted', payload: jobExecutionAnswer(to, executionView(found, now, includeJobDocument)) };
+}
+
+/** Without an answer a nucleus would not ask before it hears of a job again. */
+async function nextOf(deps: JobRequestDeps, thing: string, clientToken: string | undefined) {
+  try {
+    return (await withToken(clientToken, () => deps.pending.submit(thing))).executions[0];
+  } catch (error) {
+    deps.onUnanswered(thing);
+    throw error;
+  }
 }
 
 async function updateExecution(

@@ -2,9 +2,8 @@ import type { Clock, Log } from '@greensward/kit';
 import type { Reply } from '@greensward/mqtt/server';
 import { jobRejection } from '@greensward/protocol/jobs';
 import { parseReservedTopic } from '@greensward/protocol/topics';
-import type { App, PendingExecution, ShadowRequest } from '../app/app.ts';
-import { createBatcher } from '../app/batch.ts';
-import { deploymentNamespace } from '../domain/jobs/job.ts';
+import type { App, Pending, ShadowRequest } from '../app/app.ts';
+import { type Batcher, createBatcher } from '../app/batch.ts';
 import { answerJobRequest } from './job-requests.ts';
 
 const limits = { maxBatch: 500, maxWaiting: 50_000 };
@@ -23,14 +22,20 @@ export interface Requests {
 
 export function createRequests({
   app,
+  pending,
   clock,
   log,
   publish,
+  onUnanswered,
 }: {
   readonly app: App;
+  /** What is pending for a thing in the namespace of deployments. */
+  readonly pending: Batcher<string, Pending>;
   readonly clock: Clock;
   readonly log: Log;
   readonly publish: (topic: string, payload: string) => void;
+  /** A thing asked what is next, and could not be answered. */
+  readonly onUnanswered: (thing: string) => void;
 }): Requests {
   const updates = createBatcher(app.jobs.update, limits);
   const shadows = createBatcher(app.shadows.handle, limits);
@@ -38,14 +43,7 @@ export function createRequests({
     await app.devices.ingestFleetStatus(messages);
     return messages.map(() => true);
   }, limits);
-  const pending = createBatcher(
-    async (things: readonly string[]): Promise<readonly (readonly PendingExecution[])[]> => {
-      const found = await app.jobs.pendingMany([...new Set(things)], deploymentNamespace);
-      return things.map((thing) => found.get(thing) ?? []);
-    },
-    limits,
-  );
-  const jobs = { app, updates, pending, clock, log };
+  const jobs = { app, updates, pending, clock, log, onUnanswered };
 
   async function answerShadow(topic: string, request: ShadowRequest): Promise<readonly Reply[]> {
     const answer = await shadows.submit(request);
@@ -90,7 +88,7 @@ export function createRequests({
       }
     },
     async idle() {
-      await Promise.all([updates.idle(), shadows.idle(), statuses.idle(), pending.idle()]);
+      await Promise.all([updates.idle(), shadows.idle(), statuses.idle()]);
     },
   };
 }

@@ -3,7 +3,10 @@ export type CloudEvent =
   /** The set of pending job executions of these things changed. */
   | { readonly kind: 'pending-changed'; readonly things: readonly string[] }
   /** A shadow was written by `origin`; `messages` are the MQTT messages that follow from it. */
-  | { readonly kind: 'shadow-changed'; readonly messages: readonly { readonly topic: string; readonly payload: string }[] }
+  | {
+      readonly kind: 'shadow-changed';
+      readonly messages: readonly { readonly topic: string; readonly payload: string }[];
+    }
   /** There may be work for the rollout task. */
   | { readonly kind: 'rollout' }
   /** A certificate was deactivated, revoked, deleted or detached from its thing. */

@@ -50,7 +50,10 @@ export interface ThingStore {
   /** Names that exist, of those asked for. */
   existing(names: readonly string[]): Promise<ReadonlySet<string>>;
   /** Ordered by name. `attribute` filters on one exact name and value. */
-  list(page: PageRequest, filter: { attribute?: { name: string; value: string }; typeName?: string }): Promise<Page<Thing>>;
+  list(
+    page: PageRequest,
+    filter: { attribute?: { name: string; value: string }; typeName?: string },
+  ): Promise<Page<Thing>>;
   insert(thing: Thing): Promise<void>;
   update(thing: Thing): Promise<void>;
   /** Also its memberships and attached principals. */
@@ -123,16 +126,21 @@ export interface DeploymentFilter {
 
 export interface DeploymentStore {
   get(id: string): Promise<Deployment | undefined>;
-  getByJob(jobId: string): Promise<Deployment | undefined>;
+  /** The job of each deployment that is there, by deployment id. */
+  jobIds(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
   latest(targetArn: string): Promise<Deployment | undefined>;
+  atRevision(targetArn: string, revision: number): Promise<Deployment | undefined>;
   /** Newest first. With `latestOnly` one per target: its newest remaining revision. */
   list(page: PageRequest, filter: DeploymentFilter): Promise<Page<Deployment>>;
-  /** Deployments that are ACTIVE and name this parent. */
-  activeChildren(parentTargetArn: string): Promise<readonly Deployment[]>;
+  /** Targets that were used with this parent last, whatever became of their deployments. */
+  childTargets(parentTargetArn: string): Promise<readonly string[]>;
   /** The parent a target was used with before, if any. */
   parentOf(targetArn: string): Promise<string | undefined>;
-  /** Takes the next revision number and creation time (at least `now`, above the last) of a target. */
-  nextRevision(targetArn: string, now: number): Promise<{ revision: number; createdAt: number }>;
+  /**
+   * Takes the next revision number and creation time (at least `now`, above the last) of a target. `bookedUnder` is the
+   * target that devices keep the deployment under, if another: the time is above the last of that one too.
+   */
+  nextRevision(targetArn: string, now: number, bookedUnder?: string): Promise<{ revision: number; createdAt: number }>;
   insert(deployment: Deployment): Promise<void>;
   /** Status, reason and `latest` are the only members that change. */
   update(deployment: Deployment): Promise<void>;
@@ -144,8 +152,11 @@ export interface JobStore {
   getMany(ids: readonly string[]): Promise<ReadonlyMap<string, Job>>;
   /** Newest first; jobs of carrier `job` only. */
   list(page: PageRequest, filter: { status?: JobStatus; groupName?: string }): Promise<Page<Job>>;
-  /** Jobs IN_PROGRESS, oldest first, of both carriers. */
-  inProgress(): Promise<readonly Job[]>;
+  /**
+   * Ids of the jobs IN_PROGRESS of carrier `job` that may have something to do, oldest first: not all members have been
+   * looked at, someone waits, or there is a configuration that may abort it.
+   */
+  rollingOut(): Promise<readonly string[]>;
   /** Jobs IN_PROGRESS that target one of these groups. */
   inProgressForGroups(groups: readonly string[]): Promise<readonly Job[]>;
   insert(job: Job): Promise<void>;
@@ -163,16 +174,24 @@ export interface ExecutionStore {
   pending(thing: string): Promise<readonly Execution[]>;
   pendingMany(things: readonly string[]): Promise<ReadonlyMap<string, readonly Execution[]>>;
   /** Newest execution of every job that the thing has, newest queued first; both carriers. */
-  ofThing(thing: string, page: PageRequest, filter: { status?: ExecutionStatus; carrier?: 'job' | 'shadow' }): Promise<Page<Execution>>;
+  ofThing(
+    thing: string,
+    page: PageRequest,
+    filter: { status?: ExecutionStatus; carrier?: 'job' | 'shadow' },
+  ): Promise<Page<Execution>>;
   /** Newest execution of every thing in the job, ordered by thing. */
   ofJob(jobId: string, page: PageRequest, filter: { status?: ExecutionStatus }): Promise<Page<Execution>>;
   counts(jobId: string): Promise<ExecutionCounts>;
   /** The latest queuedAt handed to a thing, 0 if none. */
   lastQueuedAt(things: readonly string[]): Promise<ReadonlyMap<string, number>>;
-  /** Members of the job's target (subtree for a group) without a live or ended execution that still counts; ordered by name. */
-  missing(job: Job, limit: number): Promise<readonly { thing: string; joinedAt: number; lastNumber: number }[]>;
-  /** How many `missing` there are: joined at or before `at`, and after. */
-  missingCounts(job: Job, at: number): Promise<{ present: number; joined: number }>;
+  /** Things that came into the target of a job in progress after it was made, without an execution since; ordered by name. */
+  waiting(jobId: string, limit: number): Promise<readonly { thing: string; lastNumber: number }[]>;
+  /** Those of the things that have no execution of the job and do not wait for one, in the given order. */
+  unserved(jobId: string, things: readonly string[]): Promise<readonly string[]>;
+  /** Those of the things whose last execution in a carrier-`job` job was ended by the service, and not by the device. */
+  withdrawn(things: readonly string[]): Promise<ReadonlySet<string>>;
+  /** For each target the newest job that the thing has an execution of which was not REMOVED, newest first; both carriers. */
+  effective(thing: string): Promise<readonly { jobId: string; targetArn: string }[]>;
   insertMany(executions: readonly Execution[]): Promise<void>;
   updateMany(executions: readonly Execution[]): Promise<void>;
   /** Ends every QUEUED execution of a job; returns the things concerned. */
@@ -195,7 +214,10 @@ export interface DeviceStore {
   get(thing: string): Promise<CoreDevice | undefined>;
   getMany(things: readonly string[]): Promise<ReadonlyMap<string, CoreDevice>>;
   /** Ordered by thing. `groupTargetArn`: devices on which a deployment of that group has succeeded. */
-  list(page: PageRequest, filter: { status?: string; runtime?: string; groupTargetArn?: string }): Promise<Page<CoreDevice>>;
+  list(
+    page: PageRequest,
+    filter: { status?: string; runtime?: string; groupTargetArn?: string },
+  ): Promise<Page<CoreDevice>>;
   put(devices: readonly CoreDevice[]): Promise<void>;
   /** Also its components. */
   delete(thing: string): Promise<void>;

@@ -1,8 +1,13 @@
+import { silentLog } from '@greensward/kit';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openPostgres } from '../adapters/postgres/postgres.ts';
+import { findPostgres, startPostgres } from '../adapters/testing/postgres-cluster.ts';
 import { openTestCloud, type TestCloud } from '../app/testing/test-cloud.ts';
 import type { ExecutionStatus } from '../domain/jobs/job.ts';
 
 const minute = 60_000;
+const postgres = findPostgres();
 const names = (count: number) => Array.from({ length: count }, (_, index) => `core-${String(index).padStart(3, '0')}`);
 
 let cloud: TestCloud;
@@ -76,6 +81,129 @@ describe('pace', () => {
     await cloud.rollout();
     const before = (await cloud.app.jobs.execution(first.jobId, 'core')).execution.queuedAt;
     expect((await cloud.app.jobs.execution(second.jobId, 'core')).execution.queuedAt).toBeGreaterThanOrEqual(before);
+  });
+});
+
+describe('members', () => {
+  test('a job for many is made without a row for each of them', async () => {
+    await cloud.addThings('line', ...names(50));
+    const { jobId } = await deploy();
+    expect(await cloud.storage.read((tx) => tx.executions.waiting(jobId, 100))).toEqual([]);
+    await cloud.rollout();
+    expect(await counts(jobId)).toMatchObject({ QUEUED: 50 });
+  });
+
+  test('more than one transaction takes are all given it, in the subtree too, and it is settled only then', async () => {
+    await cloud.app.groups.create({ name: 'below', parent: 'line' });
+    const many = Array.from({ length: 2300 }, (_, index) => `core-${String(index).padStart(5, '0')}`);
+    await cloud.storage.write(async (tx) => {
+      for (const [index, name] of many.entries()) {
+        await tx.things.insert({ name, id: name, attributes: {}, version: 1, createdAt: 1 });
+        await tx.groups.add(index % 2 === 0 ? 'line' : 'below', name, 1);
+      }
+    });
+    const { id, jobId } = await deploy({ jobExecutionsRolloutConfig: { maximumPerMinute: 1000 } });
+    expect(await cloud.app.deployments.progress(id)).toMatchObject({ settled: false });
+    for (let next = await cloud.rollout(); next !== undefined; next = await cloud.rollout()) {
+      expect(await cloud.app.deployments.progress(id)).toMatchObject({ settled: false });
+      cloud.clock.advance(Math.max(next - cloud.clock.now(), 10_000));
+    }
+    expect(await counts(jobId)).toMatchObject({ QUEUED: 2300 });
+    const second = await deploy();
+    await cloud.rollout();
+    expect(await counts(second.jobId)).toMatchObject({ QUEUED: 2300 });
+  });
+
+  test('one that leaves before its turn gets nothing; one that leaves and comes back gets it once', async () => {
+    await cloud.addThings('line', ...names(4));
+    const { jobId } = await deploy({ jobExecutionsRolloutConfig: { maximumPerMinute: 1 } });
+    await cloud.rollout();
+    await cloud.app.groups.removeThing('line', 'core-002');
+    await cloud.app.groups.removeThing('line', 'core-003');
+    await cloud.app.groups.addThing('line', 'core-003');
+    for (let next = await cloud.rollout(); next !== undefined; next = await cloud.rollout()) {
+      cloud.clock.advance(next - cloud.clock.now());
+    }
+    const { items } = await cloud.app.jobs.executionsOfJob(jobId, { limit: 10 });
+    expect(items.map(({ thing, number }) => `${thing} ${number}`)).toEqual(['core-000 1', 'core-001 1', 'core-003 1']);
+  });
+
+  test('whoever joins, leaves and reports, in the end every member has the newest of it, once for each time it came', async () => {
+    const things = ['t1', 't2', 't3', 't4'];
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant('join' as const), thing: fc.constantFrom(...things) }),
+      fc.record({ kind: fc.constant('leave' as const), thing: fc.constantFrom(...things) }),
+      fc.record({ kind: fc.constant('tick' as const) }),
+      fc.record({
+        kind: fc.constant('report' as const),
+        thing: fc.constantFrom(...things),
+        status: fc.constantFrom('IN_PROGRESS', 'SUCCEEDED', 'FAILED'),
+      }),
+    );
+    let run = 0;
+    const property = fc.asyncProperty(fc.subarray(things), fc.array(step, { maxLength: 15 }), async (first, steps) => {
+      run += 1;
+      const group = `g-${run}`;
+      const own = (thing: string) => `${thing}-${run}`;
+      await cloud.app.groups.create({ name: group });
+      await cloud.addThings(undefined, ...things.map(own));
+      for (const thing of first) await cloud.app.groups.addThing(group, own(thing));
+      const iotJobConfiguration = { jobExecutionsRolloutConfig: { maximumPerMinute: 1 } };
+      const { deploymentId } = await cloud.app.deployments.create({
+        targetArn: cloud.arns.group(group),
+        iotJobConfiguration,
+      });
+      const { jobId } = (await cloud.app.deployments.get(deploymentId)).deployment;
+      for (const each of steps) {
+        if (each.kind === 'join') await cloud.app.groups.addThing(group, own(each.thing));
+        else if (each.kind === 'leave') await cloud.app.groups.removeThing(group, own(each.thing));
+        else if (each.kind === 'tick') await cloud.rollout();
+        else if (each.kind === 'report')
+          await cloud.app.jobs.update([{ thing: own(each.thing), jobId, status: each.status }]);
+        cloud.clock.advance(20_000);
+      }
+      while ((await cloud.rollout()) !== undefined) cloud.clock.advance(minute);
+      const { items: members } = await cloud.app.groups.things(group, true, { limit: 10 });
+      const { items } = await cloud.app.jobs.executionsOfJob(jobId, { limit: 10 });
+      const served = new Map(items.map((execution) => [execution.thing, execution.status]));
+      for (const member of members)
+        expect(['QUEUED', 'IN_PROGRESS', 'SUCCEEDED', 'FAILED']).toContain(served.get(member));
+      for (const [thing, status] of served) if (status === 'QUEUED') expect(members).toContain(thing);
+      expect((await counts(jobId)).QUEUED).toBe(items.filter(({ status }) => status === 'QUEUED').length);
+      await cloud.app.deployments.cancel(deploymentId);
+    });
+    await fc.assert(property, { numRuns: 40 });
+  });
+});
+
+describe.skipIf(postgres === undefined)('two processes on one database', () => {
+  test('together give every member one execution, each told by the one that made it', async () => {
+    const cluster = await startPostgres(postgres ?? '');
+    const url = await cluster.createDatabase();
+    const open = async () => openTestCloud(await openPostgres({ url, log: silentLog }));
+    const [first, second] = [await open(), await open()];
+    try {
+      await first.app.groups.create({ name: 'line' });
+      const many = Array.from({ length: 1500 }, (_, index) => `core-${index}`);
+      await first.storage.write(async (tx) => {
+        for (const name of many) {
+          await tx.things.insert({ name, id: name, attributes: {}, version: 1, createdAt: 1 });
+          await tx.groups.add('line', name, 1);
+        }
+      });
+      const { iotJobId = '' } = await first.app.deployments.create({ targetArn });
+      await first.addThings('line', 'late-1', 'late-2');
+      await Promise.all([first.rollout(), second.rollout(), first.rollout(), second.rollout()]);
+      expect((await first.app.jobs.describe(iotJobId)).counts).toMatchObject({ QUEUED: 1502 });
+      const told = [...first.events, ...second.events].flatMap((event) =>
+        event.kind === 'pending-changed' ? event.things : [],
+      );
+      expect(told.sort()).toEqual([...many, 'late-1', 'late-2'].sort());
+    } finally {
+      await first.close();
+      await second.close();
+      await cluster.stop();
+    }
   });
 });
 

@@ -4,6 +4,7 @@ import { cancelJob, endDeployment } from '../app/end-job.ts';
 import { jobConfiguration } from '../domain/jobs/configuration.ts';
 import { queuedExecution } from '../domain/jobs/execution-machine.ts';
 import type { Job } from '../domain/jobs/job.ts';
+import { queuedAtAfter } from '../domain/jobs/queued-at.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { Storage, Tx } from '../ports/storage.ts';
 
@@ -14,55 +15,71 @@ export interface RolloutDeps {
   readonly log: Log;
 }
 
-/** Executions made for one job in one transaction. */
+/** Executions made for one job in one transaction: as many for its first members, and for those who came later. */
 const maxRows = 1000;
+/** Members of the target that are looked at in one transaction. */
+const maxScan = 10_000;
+const minPage = 64;
 /** After a failure of one job. */
 const retryMs = 10_000;
-/** How many waiting members are looked through for those who joined late, while a rate holds the others back. */
-const maxScan = 100_000;
 
-interface Step {
-  readonly plan: RolloutPlan;
-  readonly nextAt: number | undefined;
+interface Member {
+  readonly thing: string;
+  /** Of its last execution of the job; 0 if it has had none. */
+  readonly lastNumber: number;
 }
 
 /**
- * Carries the jobs in progress on: makes executions for members of the target that have none, as fast as the job's rate
- * allows, and ends the job when an abort criterion is met. One transaction a job, at most 1000 executions in it; devices
- * are told after it. It reads all it needs, so that it may be killed and called at any time.
+ * Carries the jobs in progress on: makes executions for the members of the target, in the order of their names and as fast as
+ * the job's rate allows, and for things that join later at once; ends the job when an abort criterion is met. One transaction
+ * a job, at most 2000 executions in it; devices are told after it. It reads all it needs, so that it may be killed and called
+ * at any time, and by several processes at once: what it does it plans again where writers take turns.
  */
 export async function rolloutTick(deps: RolloutDeps): Promise<{ readonly nextAt?: number }> {
-  const jobs = await deps.storage.read((tx) => tx.jobs.inProgress());
+  const jobs = await deps.storage.read((tx) => tx.jobs.rollingOut());
   let nextAt: number | undefined;
-  for (const job of jobs) {
-    // A thing deployment has its one execution from the start.
-    if (job.carrier !== 'job') continue;
-    const at = await stepOf(deps, job);
+  for (const jobId of jobs) {
+    const at = await stepOf(deps, jobId);
     if (at !== undefined) nextAt = Math.min(nextAt ?? at, at);
   }
   return nextAt === undefined ? {} : { nextAt };
 }
 
 /** One job's turn. One that cannot be carried on is tried again later, and holds up no other. */
-async function stepOf(deps: RolloutDeps, job: Job): Promise<number | undefined> {
+async function stepOf(deps: RolloutDeps, jobId: string): Promise<number | undefined> {
   const { storage, clock, log } = deps;
   try {
-    const { plan, nextAt } = await storage.read((tx) => planStep(tx, job, clock.now()));
+    const plan = await storage.read(async (tx) => {
+      const job = await runningJob(tx, jobId);
+      return job && (await planned(tx, job, await tx.executions.waiting(jobId, 1), clock.now()));
+    });
+    if (plan === undefined) return undefined;
     const idle = plan.abort === undefined && plan.enqueue === 0 && plan.enqueueJoined === 0;
-    return idle ? nextAt : await carryOn(deps, job.id);
+    return idle ? plan.nextAt : await carryOn(deps, jobId);
   } catch (error) {
-    log.error('a rollout could not be carried on', { jobId: job.id, error: messageChain(error) });
+    log.error('a rollout could not be carried on', { jobId, error: messageChain(error) });
     return clock.now() + retryMs;
   }
 }
 
-async function planStep(tx: Tx, job: Job, now: number): Promise<Step> {
+async function runningJob(tx: Tx, jobId: string): Promise<Job | undefined> {
+  const job = await tx.jobs.get(jobId);
+  return job?.status === 'IN_PROGRESS' ? job : undefined;
+}
+
+/** What to do if `first` members were left; without it, as many as a transaction takes. */
+async function planned(
+  tx: Tx,
+  job: Job,
+  joined: readonly Member[],
+  now: number,
+  first = job.rolloutAfter === undefined ? 0 : maxRows,
+): Promise<RolloutPlan> {
   const config = jobConfiguration(job);
-  const { present, joined } = await tx.executions.missingCounts(job, job.createdAt);
   const counted = config.abortConfig !== undefined || config.jobExecutionsRolloutConfig?.exponentialRate !== undefined;
   const counts = counted ? await tx.executions.counts(job.id) : undefined;
   const rate: RateState | undefined = job.rateState === undefined ? undefined : JSON.parse(job.rateState);
-  const plan = planRollout({
+  return planRollout({
     config,
     counts: {
       succeeded: counts?.SUCCEEDED ?? 0,
@@ -70,50 +87,82 @@ async function planStep(tx: Tx, job: Job, now: number): Promise<Step> {
       rejected: counts?.REJECTED ?? 0,
       timedOut: counts?.TIMED_OUT ?? 0,
     },
-    waiting: Math.min(present, maxRows),
-    joined: Math.min(joined, maxRows),
+    waiting: first,
+    joined: joined.length,
     rate,
     now,
   });
-  const held = plan.enqueue === maxRows && present > maxRows;
-  return { plan, nextAt: held || joined > maxRows ? now : plan.nextAt };
 }
 
 /** Plans again inside the transaction that does it. Returns when to look at the job again. */
 async function carryOn({ storage, clock, bus, log }: RolloutDeps, jobId: string): Promise<number | undefined> {
   const { things, nextAt } = await storage.write(async (tx) => {
-    const job = await tx.jobs.get(jobId);
-    if (job?.status !== 'IN_PROGRESS') return { things: [], nextAt: undefined };
+    const job = await runningJob(tx, jobId);
+    if (job === undefined) return { things: [], nextAt: undefined };
     const now = clock.now();
-    const { plan, nextAt } = await planStep(tx, job, now);
-    if (plan.abort !== undefined) {
-      log.warn('a rollout was aborted', { jobId, deploymentId: job.deploymentId, reason: plan.abort.reason });
-      return { things: await abort(tx, job, plan.abort.reason, now), nextAt: undefined };
+    const joined = await tx.executions.waiting(jobId, maxRows);
+    const wanted = await planned(tx, job, joined, now);
+    if (wanted.abort !== undefined) {
+      log.warn('a rollout was aborted', { jobId, deploymentId: job.deploymentId, reason: wanted.abort.reason });
+      return { things: await abort(tx, job, wanted.abort.reason, now), nextAt: undefined };
     }
-    const enqueued = await enqueue(tx, job, plan, now);
-    await tx.jobs.update({ ...job, rateState: JSON.stringify(plan.rate) });
-    return { things: enqueued, nextAt };
+    const { members, after } = await firstMembers(tx, job, wanted.enqueue);
+    const short = members.length < wanted.enqueue;
+    const plan = short ? await planned(tx, job, joined, now, members.length) : wanted;
+    await enqueue(tx, job, [...members, ...joined], now);
+    const { rolloutAfter: _, ...rest } = job;
+    const cursor = after === undefined ? {} : { rolloutAfter: after };
+    await tx.jobs.update({ ...rest, ...cursor, rateState: JSON.stringify(plan.rate) });
+    // Without a time there is no rate to wait for: whatever is left is for the next transaction, now.
+    const left = after !== undefined || joined.length === maxRows;
+    const next = left ? (plan.nextAt ?? now) : undefined;
+    return {
+      things: [...members, ...joined].map(({ thing }) => thing),
+      nextAt: joined.length === maxRows ? now : next,
+    };
   });
   if (things.length > 0) bus.publish({ kind: 'pending-changed', things });
   return nextAt;
 }
 
-async function enqueue(tx: Tx, job: Job, plan: RolloutPlan, now: number): Promise<readonly string[]> {
-  const wanted = plan.enqueue + plan.enqueueJoined;
-  if (wanted === 0) return [];
-  // Members come in one list by name; those who joined late, and do not wait for the rate, can be anywhere in it.
-  const members = await tx.executions.missing(job, plan.enqueueJoined === 0 ? wanted : maxScan);
-  const original = members.filter(({ joinedAt }) => joinedAt <= job.createdAt).slice(0, plan.enqueue);
-  const late = members.filter(({ joinedAt }) => joinedAt > job.createdAt).slice(0, plan.enqueueJoined);
-  const chosen = [...original, ...late];
-  // Devices ignore an execution that was queued before one they have seen: the time never goes back for a thing.
-  const last = await tx.executions.lastQueuedAt(chosen.map(({ thing }) => thing));
+/** The next members, by name, that have had no execution and do not wait as late joiners; and up to whom all were looked at. */
+async function firstMembers(
+  tx: Tx,
+  job: Job,
+  wanted: number,
+): Promise<{ readonly members: readonly Member[]; readonly after: string | undefined }> {
+  const members: Member[] = [];
+  let after = job.rolloutAfter;
+  for (let seen = 0; after !== undefined && members.length < wanted && seen < maxScan; ) {
+    const limit = Math.max(minPage, wanted - members.length);
+    const page = await tx.groups.members(job.target.name, true, { limit, after });
+    const unserved = new Set(await tx.executions.unserved(job.id, page.items));
+    seen += page.items.length;
+    let last = after;
+    after = page.next;
+    for (const thing of page.items) {
+      if (unserved.has(thing)) {
+        if (members.length === wanted) {
+          after = last;
+          break;
+        }
+        members.push({ thing, lastNumber: 0 });
+      }
+      last = thing;
+    }
+  }
+  return { members, after };
+}
+
+async function enqueue(tx: Tx, job: Job, members: readonly Member[], now: number): Promise<void> {
+  if (members.length === 0) return;
+  const last = await tx.executions.lastQueuedAt(members.map(({ thing }) => thing));
   await tx.executions.insertMany(
-    chosen.map(({ thing, lastNumber }) =>
-      queuedExecution(job.id, thing, lastNumber + 1, Math.max(now, last.get(thing) ?? 0)),
-    ),
+    members.map(({ thing, lastNumber }) => {
+      const queuedAt = queuedAtAfter(last.get(thing) ?? 0, now, lastNumber > 0);
+      return queuedExecution(job.id, thing, lastNumber + 1, queuedAt);
+    }),
   );
-  return chosen.map(({ thing }) => thing);
 }
 
 /** IoT Jobs: an aborted job is CANCELED, what runs goes on; its deployment has FAILED. */

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { ContentStore } from '../../ports/content.ts';
 import { openContentStore } from './content-store.ts';
 
 let folder = '';
@@ -21,12 +22,19 @@ async function collect(bytes: AsyncIterable<Uint8Array> | undefined): Promise<st
   return Buffer.concat(parts).toString();
 }
 
+async function put(store: ContentStore, bytes: AsyncIterable<Uint8Array>, maxBytes: number) {
+  const { keep, discard, ...content } = await store.receive(bytes, maxBytes);
+  await keep();
+  await discard();
+  return content;
+}
+
 const hash = (kind: string, content: string) => createHash(kind).update(content).digest('hex');
 
 describe('the content store', () => {
   test('keeps bytes under their hash and tells what they are', async () => {
     const store = await openContentStore(folder);
-    const kept = await store.put(stream('hel', 'lo'), 5);
+    const kept = await put(store, stream('hel', 'lo'), 5);
     expect(kept).toEqual({ sha256: hash('sha256', 'hello'), md5: hash('md5', 'hello'), size: 5 });
     expect(await store.size(kept.sha256)).toBe(5);
     expect(await collect(await store.open(kept.sha256))).toBe('hello');
@@ -36,22 +44,30 @@ describe('the content store', () => {
 
   test('keeps one copy of the same bytes, also when they come at once, and empty content', async () => {
     const store = await openContentStore(folder);
-    const same = await Promise.all([1, 2, 3].map(() => store.put(stream('x'), 1)));
+    const same = await Promise.all([1, 2, 3].map(() => put(store, stream('x'), 1)));
     expect(new Set(same.map((each) => each.sha256)).size).toBe(1);
-    const empty = await store.put(stream(), 0);
+    const empty = await put(store, stream(), 0);
     expect(await collect(await store.open(empty.sha256))).toBe('');
   });
 
   test('gives a range, both ends included', async () => {
     const store = await openContentStore(folder);
-    const { sha256 } = await store.put(stream('0123456789'), 100);
+    const { sha256 } = await put(store, stream('0123456789'), 100);
     expect(await collect(await store.open(sha256, { start: 2, end: 4 }))).toBe('234');
     expect(await collect(await store.open(sha256, { start: 8, end: 99 }))).toBe('89');
   });
 
   test('refuses more than the limit and keeps nothing of it', async () => {
     const store = await openContentStore(folder);
-    await expect(store.put(stream('123', '456'), 5)).rejects.toMatchObject({ code: 'EntityTooLarge' });
+    await expect(put(store, stream('123', '456'), 5)).rejects.toMatchObject({ code: 'EntityTooLarge' });
+    expect(await readdir(join(folder, 'incoming'))).toEqual([]);
+  });
+
+  test('keeps nothing of what was received and given up', async () => {
+    const store = await openContentStore(folder);
+    const received = await store.receive(stream('x'), 1);
+    await received.discard();
+    expect(await store.size(received.sha256)).toBeUndefined();
     expect(await readdir(join(folder, 'incoming'))).toEqual([]);
   });
 
@@ -61,7 +77,7 @@ describe('the content store', () => {
       yield Buffer.from('half');
       throw new Error('connection lost');
     }
-    await expect(store.put(broken(), 100)).rejects.toThrow('connection lost');
+    await expect(put(store, broken(), 100)).rejects.toThrow('connection lost');
     expect(await readdir(folder)).toEqual(['incoming']);
     expect(await readdir(join(folder, 'incoming'))).toEqual([]);
   });
@@ -79,18 +95,18 @@ describe('the content store', () => {
 
   test('deletes, and clears at the start what a crash left', async () => {
     const store = await openContentStore(folder);
-    const { sha256 } = await store.put(stream('x'), 1);
+    const { sha256 } = await put(store, stream('x'), 1);
     await store.delete(sha256);
     expect(await store.size(sha256)).toBeUndefined();
     await writeFile(join(folder, 'incoming', '1'), 'left over');
     const again = await openContentStore(folder);
     expect(await readdir(join(folder, 'incoming'))).toEqual([]);
-    expect((await again.put(stream('y'), 1)).size).toBe(1);
+    expect((await put(again, stream('y'), 1)).size).toBe(1);
   });
 
   test('a stream that its reader leaves early holds no file open', async () => {
     const store = await openContentStore(folder);
-    const { sha256 } = await store.put(stream('x'.repeat(300_000)), 300_000);
+    const { sha256 } = await put(store, stream('x'.repeat(300_000)), 300_000);
     for await (const part of (await store.open(sha256)) ?? []) {
       expect(part.byteLength).toBeGreaterThan(0);
       break;

@@ -3,7 +3,7 @@ import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault } from '@greensward/kit';
 import { ensureFolder, syncFolder } from '@greensward/kit/node';
-import type { ContentStore } from '../../ports/content.ts';
+import type { ContentStore, ReceivedContent } from '../../ports/content.ts';
 
 /**
  * Content in `folder`, each in `ab/<sha256>` with `ab` its first two digits. What is being received is in `incoming/`; what
@@ -33,26 +33,30 @@ export async function openContentStore(folder: string): Promise<ContentStore> {
     }
   }
 
-  async function put(bytes: AsyncIterable<Uint8Array>, maxBytes: number) {
+  async function receive(bytes: AsyncIterable<Uint8Array>, maxBytes: number): Promise<ReceivedContent> {
     received += 1;
     const temporary = join(incoming, String(received));
+    const discard = () => rm(temporary, { force: true });
     try {
-      const content = await receive(bytes, maxBytes, temporary);
-      const path = pathOf(content.sha256);
-      if (!path) throw new Error('a hash of an unexpected form');
-      await ensureFolder(path.folder, 0o700);
-      await rename(temporary, path.file);
-      await syncFolder(path.folder);
-      await syncFolder(folder);
-      return content;
+      const content = await writeTo(bytes, maxBytes, temporary);
+      return { ...content, keep: () => keep(content.sha256, temporary), discard };
     } catch (error) {
-      await rm(temporary, { force: true });
+      await discard();
       throw error;
     }
   }
 
+  async function keep(sha256: string, temporary: string): Promise<void> {
+    const path = pathOf(sha256);
+    if (!path) throw new Error('a hash of an unexpected form');
+    await ensureFolder(path.folder, 0o700);
+    await rename(temporary, path.file);
+    await syncFolder(path.folder);
+    await syncFolder(folder);
+  }
+
   return {
-    put,
+    receive,
     size,
 
     async open(sha256, range) {
@@ -70,7 +74,7 @@ export async function openContentStore(folder: string): Promise<ContentStore> {
 }
 
 /** Writes the bytes to a new file, durably, and tells what they are. */
-async function receive(bytes: AsyncIterable<Uint8Array>, maxBytes: number, to: string) {
+async function writeTo(bytes: AsyncIterable<Uint8Array>, maxBytes: number, to: string) {
   const sha256 = createHash('sha256');
   const md5 = createHash('md5');
   let size = 0;

@@ -76,6 +76,7 @@ export interface JobRow {
   updated_at: number;
   completed_at: number | null;
   rate_state: string | null;
+  rollout_after: string | null;
 }
 
 export interface ExecutionRow {
@@ -94,6 +95,7 @@ export interface ExecutionRow {
   updated_at: number;
   times_out_at: number | null;
   force_canceled: Flag;
+  outcome: string | null;
 }
 
 export interface DeviceRow {
@@ -156,8 +158,8 @@ export interface Schema {
   job: JobRow;
   /** Newest executions by status. The count of a status is the sum over the shards. */
   job_counts: { job_id: string; shard: number; status: ExecutionStatus; total: number };
-  /** Members of the target of a job in progress that are still to get an execution. */
-  job_waiting: { job_id: string; thing: string; joined_at: number };
+  /** Things that came into the target of a job in progress after it was made, and are still to get an execution. */
+  job_waiting: { job_id: string; thing: string };
   /** Things on which a deployment of the target has succeeded. */
   target_success: { target_arn: string; thing: string };
   execution: ExecutionRow;

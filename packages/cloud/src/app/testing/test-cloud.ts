@@ -34,9 +34,10 @@ export interface TestCloud {
 
 const account = { accountId: '000000000000', region: 'us-east-1', partition: 'aws' } as const;
 
-export async function openTestCloud(): Promise<TestCloud> {
+/** `given`: a database that is open; it is closed with the cloud. */
+export async function openTestCloud(given?: Storage): Promise<TestCloud> {
   const folder = await mkdtemp(join(tmpdir(), 'greensward-app-'));
-  const storage = await openSqlite({ file: join(folder, 'cloud.db'), log: silentLog });
+  const storage = given ?? (await openSqlite({ file: join(folder, 'cloud.db'), log: silentLog }));
   const content = await openContentStore(join(folder, 'content'));
   let time = 1_700_000_000_000;
   const clock = {

@@ -7,9 +7,8 @@ export function canceledJob(
   force: boolean,
   now: number,
 ): Job {
-  const { rateState: _, ...rest } = job;
   return {
-    ...rest,
+    ...withoutRollout(job),
     status: 'CANCELED',
     ...(reason.reasonCode === undefined ? {} : { reasonCode: reason.reasonCode }),
     ...(reason.comment === undefined ? {} : { comment: reason.comment }),
@@ -21,6 +20,9 @@ export function canceledJob(
 
 /** The thing deployment's rollout after its one device reported an end. */
 export function completedJob(job: Job, now: number): Job {
-  const { rateState: _, ...rest } = job;
-  return { ...rest, status: 'COMPLETED', updatedAt: now, completedAt: now };
+  return { ...withoutRollout(job), status: 'COMPLETED', updatedAt: now, completedAt: now };
+}
+
+function withoutRollout({ rateState: _, rolloutAfter: __, ...job }: Job): Job {
+  return job;
 }

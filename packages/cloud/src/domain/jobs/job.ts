@@ -1,3 +1,4 @@
+import type { DeploymentOutcome } from '@greensward/protocol/jobs';
 import type { DeploymentTarget } from '../deployment/deployment.ts';
 
 /** The namespace of every job that carries a deployment. */
@@ -27,6 +28,11 @@ export interface Job {
   readonly completedAt?: number;
   /** State of the pacing between two ticks of the rollout task, JSON text; opaque outside model/rollout. */
   readonly rateState?: string;
+  /**
+   * Carrier `job`, in progress: the members of the target are given executions in the order of their names, and those up to
+   * this name have been looked at ('' at the start). Absent when all have been.
+   */
+  readonly rolloutAfter?: string;
 }
 
 export type ExecutionStatus =
@@ -55,6 +61,8 @@ export interface Execution {
   /** When the in-progress or step timer fires, whichever is earlier; absent without a timer or in a terminal status. */
   readonly timesOutAt?: number;
   readonly forceCanceled: boolean;
+  /** How the deployment ended, as the device told it outside the status details, which are cut at 1024 characters. */
+  readonly outcome?: DeploymentOutcome;
 }
 
 /** Executions of a job by status; a thing counts once, by its newest execution. */

@@ -6,13 +6,18 @@ interface Received {
   readonly payload: string;
 }
 
-/** A bare MQTT 3.1.1 client over a stream in memory, only as much of it as the tests of the broker need. */
+/**
+ * A bare MQTT 3.1.1 client over a stream in memory, only as much of it as the tests of the broker need. With `clean` false its
+ * session is kept, and what it subscribes to comes at QoS 1.
+ */
 export interface TestClient {
   /** The return code of the CONNACK; undefined when the connection ended before. */
   readonly connack: Promise<number | undefined>;
+  /** What the CONNACK says of a session kept from before. */
+  readonly sessionPresent: Promise<boolean>;
   readonly received: Received[];
   subscribe(filter: string): Promise<number>;
-  publish(topic: string, payload: object | string): void;
+  publish(topic: string, payload: object | string, qos?: 0 | 1): void;
   /** Resolves with the next message on this topic that was not taken before. */
   next(topic: string): Promise<Received>;
   readonly closed: Promise<void>;
@@ -23,6 +28,7 @@ export function connectTestClient<P>(
   server: MqttServer<P>,
   clientId: string,
   certificate: Uint8Array | undefined,
+  options: { readonly clean?: boolean } = {},
 ): TestClient {
   const [near, far] = duplexPair();
   server.handle(far, { address: 'test', ...(certificate === undefined ? {} : { certificate }) });
@@ -31,16 +37,22 @@ export function connectTestClient<P>(
   const taken = new Set<Received>();
   const answers: ((value: number) => void)[] = [];
   const connack = Promise.withResolvers<number | undefined>();
+  const sessionPresent = Promise.withResolvers<boolean>();
   const closed = Promise.withResolvers<void>();
   let packetId = 0;
 
-  readPackets(near, (type, body) => {
-    if (type === 2) connack.resolve(body[1]);
-    else if (type === 9) answers.shift()?.(body[2] ?? 0x80);
+  readPackets(near, (type, header, body) => {
+    if (type === 2) {
+      sessionPresent.resolve(body[0] === 1);
+      connack.resolve(body[1]);
+    } else if (type === 9) answers.shift()?.(body[2] ?? 0x80);
     else if (type === 3) {
       const length = body.readUInt16BE(0);
       const end = 2 + length;
-      received.push({ topic: body.toString('utf8', 2, end), payload: body.toString('utf8', end) });
+      const acknowledged = (header & 0x06) !== 0;
+      if (acknowledged) near.write(packet(0x40, [body.subarray(end, end + 2)]));
+      const payload = body.toString('utf8', end + (acknowledged ? 2 : 0));
+      received.push({ topic: body.toString('utf8', 2, end), payload });
     }
     for (let index = waiting.length - 1; index >= 0; index--) if (waiting[index]?.()) waiting.splice(index, 1);
   });
@@ -52,23 +64,25 @@ export function connectTestClient<P>(
     });
   }
   near.on('error', () => {});
-  near.write(packet(0x10, [text('MQTT'), Buffer.from([4, 2, 0, 60]), text(clientId)]));
+  near.write(packet(0x10, [text('MQTT'), Buffer.from([4, (options.clean ?? true) ? 2 : 0, 0, 60]), text(clientId)]));
 
   return {
     connack: connack.promise,
+    sessionPresent: sessionPresent.promise,
     closed: closed.promise,
     received,
     subscribe(filter) {
       const { promise, resolve } = Promise.withResolvers<number>();
       answers.push(resolve);
-      // QoS 0, so that nothing needs to be acknowledged here.
-      near.write(packet(0x82, [Buffer.from([0, ++packetId]), text(filter), Buffer.from([0])]));
+      near.write(
+        packet(0x82, [Buffer.from([0, ++packetId]), text(filter), Buffer.from([options.clean === false ? 1 : 0])]),
+      );
       return promise;
     },
-    publish(topic, payload) {
-      near.write(
-        packet(0x30, [text(topic), Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload))]),
-      );
+    publish(topic, payload, qos = 0) {
+      const id = qos === 0 ? [] : [Buffer.from([0, ++packetId])];
+      const bytes = Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload));
+      near.write(packet(qos === 0 ? 0x30 : 0x32, [text(topic), ...id, bytes]));
     },
     next(topic) {
       const { promise, resolve } = Promise.withResolvers<Received>();
@@ -105,7 +119,7 @@ function packet(header: number, parts: readonly Buffer[]): Buffer {
   return Buffer.concat([Buffer.from([header, ...length]), body]);
 }
 
-function readPackets(stream: Duplex, onPacket: (type: number, body: Buffer) => void): void {
+function readPackets(stream: Duplex, onPacket: (type: number, header: number, body: Buffer) => void): void {
   let pending = Buffer.alloc(0);
   stream.on('data', (chunk: Buffer) => {
     pending = Buffer.concat([pending, chunk]);
@@ -118,10 +132,10 @@ function readPackets(stream: Duplex, onPacket: (type: number, body: Buffer) => v
         if (((pending[at] ?? 0) & 0x80) === 0) break;
       }
       if (at >= pending.length || pending.length < at + 1 + length) return;
-      const type = (pending[0] ?? 0) >> 4;
+      const header = pending[0] ?? 0;
       const body = pending.subarray(at + 1, at + 1 + length);
       pending = pending.subarray(at + 1 + length);
-      onPacket(type, body);
+      onPacket(header >> 4, header, body);
     }
   });
 }

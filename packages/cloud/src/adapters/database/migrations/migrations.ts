@@ -1,4 +1,5 @@
 import { initial } from './0001-initial.ts';
+import { rolloutCursor } from './0002-rollout-cursor.ts';
 
 /** One step of the schema. Steps are only ever appended: a released one never changes. */
 export interface Migration {
@@ -14,4 +15,4 @@ export interface ColumnTypes {
 }
 
 /** Every step, in order, numbered from 1 without a gap. */
-export const migrations: readonly Migration[] = [initial];
+export const migrations: readonly Migration[] = [initial, rolloutCursor];

@@ -1,6 +1,6 @@
 import type { Deployment } from '../../../domain/deployment/deployment.ts';
 import type { DeploymentStore } from '../../../ports/storage.ts';
-import { flag, fromJson, parseTimeKey, present, timeKey, toPage } from '../rows.ts';
+import { flag, fromJson, lookups, parseTimeKey, present, timeKey, toPage } from '../rows.ts';
 import type { DeploymentRow, Queries } from '../schema.ts';
 
 const toDeployment = (row: DeploymentRow): Deployment => ({
@@ -24,9 +24,13 @@ export function deploymentStore(db: Queries): DeploymentStore {
       return row && toDeployment(row);
     },
 
-    async getByJob(jobId) {
-      const row = await db.selectFrom('deployment').selectAll().where('job_id', '=', jobId).executeTakeFirst();
-      return row && toDeployment(row);
+    async jobIds(ids) {
+      const found = new Map<string, string>();
+      for (const chunk of lookups(ids)) {
+        const rows = await db.selectFrom('deployment').select(['id', 'job_id']).where('id', 'in', chunk).execute();
+        for (const row of rows) found.set(row.id, row.job_id);
+      }
+      return found;
     },
 
     async latest(targetArn) {
@@ -36,6 +40,18 @@ export function deploymentStore(db: Queries): DeploymentStore {
         .where('target_arn', '=', targetArn)
         .orderBy('revision', 'desc')
         .limit(1)
+        .executeTakeFirst();
+      return row && toDeployment(row);
+    },
+
+    async atRevision(targetArn, revision) {
+      // Larger ones do not fit the column on PostgreSQL, and have not been given.
+      if (!Number.isInteger(revision) || revision < 1 || revision > 0x7fffffff) return undefined;
+      const row = await db
+        .selectFrom('deployment')
+        .selectAll()
+        .where('target_arn', '=', targetArn)
+        .where('revision', '=', revision)
         .executeTakeFirst();
       return row && toDeployment(row);
     },
@@ -69,16 +85,14 @@ export function deploymentStore(db: Queries): DeploymentStore {
       return toPage(await query.execute(), page, toDeployment, (row) => timeKey(row.created_at, row.id));
     },
 
-    async activeChildren(parentTargetArn) {
+    async childTargets(parentTargetArn) {
       const rows = await db
-        .selectFrom('deployment')
-        .selectAll()
+        .selectFrom('deployment_target')
+        .select('target_arn')
         .where('parent_target_arn', '=', parentTargetArn)
-        .where('status', '=', 'ACTIVE')
-        .orderBy('created_at')
-        .orderBy('id')
+        .orderBy('target_arn')
         .execute();
-      return rows.map(toDeployment);
+      return rows.map((row) => row.target_arn);
     },
 
     async parentOf(targetArn) {
@@ -90,19 +104,26 @@ export function deploymentStore(db: Queries): DeploymentStore {
       return row?.parent_target_arn ?? undefined;
     },
 
-    async nextRevision(targetArn, now) {
-      const last = await db
+    async nextRevision(targetArn, now, bookedUnder = targetArn) {
+      const arns = [...new Set([bookedUnder, targetArn])];
+      const rows = await db
         .selectFrom('deployment_target')
-        .select(['revision', 'created_at'])
-        .where('target_arn', '=', targetArn)
-        .executeTakeFirst();
-      const next = { revision: (last?.revision ?? 0) + 1, created_at: Math.max(now, (last?.created_at ?? 0) + 1) };
-      await db
-        .insertInto('deployment_target')
-        .values({ target_arn: targetArn, ...next, parent_target_arn: null })
-        .onConflict((conflict) => conflict.column('target_arn').doUpdateSet(next))
+        .select(['target_arn', 'revision', 'created_at'])
+        .where('target_arn', 'in', arns)
         .execute();
-      return { revision: next.revision, createdAt: next.created_at };
+      const createdAt = Math.max(now, ...rows.map((row) => row.created_at + 1));
+      let given = 0;
+      for (const arn of arns) {
+        const last = rows.find((row) => row.target_arn === arn)?.revision ?? 0;
+        const next = { revision: arn === targetArn ? last + 1 : last, created_at: createdAt };
+        if (arn === targetArn) given = next.revision;
+        await db
+          .insertInto('deployment_target')
+          .values({ target_arn: arn, ...next, parent_target_arn: null })
+          .onConflict((conflict) => conflict.column('target_arn').doUpdateSet(next))
+          .execute();
+      }
+      return { revision: given, createdAt };
     },
 
     async insert(deployment) {

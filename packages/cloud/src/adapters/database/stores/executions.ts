@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Execution, ExecutionCounts, ExecutionStatus, Job } from '../../../domain/jobs/job.ts';
 import type { ExecutionStore } from '../../../ports/storage.ts';
 import { chunks, flag, fromJson, lookups, pairLookups, parseTimeKey, present, timeKey, toPage } from '../rows.ts';
@@ -16,6 +17,7 @@ const toExecution = (row: ExecutionRow): Execution => ({
   ...present({ startedAt: row.started_at, timesOutAt: row.times_out_at }),
   updatedAt: row.updated_at,
   forceCanceled: row.force_canceled === 1,
+  ...(row.outcome === null ? {} : { outcome: fromJson(row.outcome) }),
 });
 
 const toRow = (execution: Execution, carrier: Job['carrier'], newest: boolean): ExecutionRow => ({
@@ -32,11 +34,15 @@ const toRow = (execution: Execution, carrier: Job['carrier'], newest: boolean): 
   updated_at: execution.updatedAt,
   times_out_at: execution.timesOutAt ?? null,
   force_canceled: flag(execution.forceCanceled),
+  outcome: execution.outcome === undefined ? null : JSON.stringify(execution.outcome),
 });
 
 const pairKey = ({ jobId, thing }: Pair) => `${jobId}/${thing}`;
 const numberKey = (row: Pair & { number: number }) => `${row.jobId}/${row.number}/${row.thing}`;
 const live = ['QUEUED', 'IN_PROGRESS'] as const;
+const endedByService = ['CANCELED', 'TIMED_OUT', 'REMOVED'] as const;
+/** The largest number that fits the column on PostgreSQL. */
+const maxNumber = 0x7fffffff;
 
 /** `shards`: over how many rows a count is spread, so that writers of one job need not wait for each other. */
 export function executionStore(db: Queries, shards: number): ExecutionStore {
@@ -66,6 +72,7 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
             updated_at: eb.ref('excluded.updated_at'),
             times_out_at: eb.ref('excluded.times_out_at'),
             force_canceled: eb.ref('excluded.force_canceled'),
+            outcome: eb.ref('excluded.outcome'),
           })),
         )
         .execute();
@@ -119,6 +126,7 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
     pendingMany,
 
     async get(jobId, thing, number) {
+      if (number !== undefined && number > maxNumber) return undefined;
       let query = db.selectFrom('execution').selectAll().where('job_id', '=', jobId).where('thing', '=', thing);
       query = number === undefined ? query.where('newest', '=', 1) : query.where('number', '=', number);
       const row = await query.executeTakeFirst();
@@ -191,7 +199,7 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
       return found;
     },
 
-    async missing(job, limit) {
+    async waiting(jobId, limit) {
       const rows = await db
         .selectFrom('job_waiting')
         .leftJoin('execution', (join) =>
@@ -200,25 +208,79 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
             .onRef('execution.thing', '=', 'job_waiting.thing')
             .on('execution.newest', '=', 1),
         )
-        .where('job_waiting.job_id', '=', job.id)
-        .select(['job_waiting.thing', 'job_waiting.joined_at', 'execution.number'])
+        .where('job_waiting.job_id', '=', jobId)
+        .select(['job_waiting.thing', 'execution.number'])
         .orderBy('job_waiting.thing')
         .limit(limit)
         .execute();
-      return rows.map((row) => ({ thing: row.thing, joinedAt: row.joined_at, lastNumber: row.number ?? 0 }));
+      return rows.map((row) => ({ thing: row.thing, lastNumber: row.number ?? 0 }));
     },
 
-    async missingCounts(job, at) {
-      const count = async (operator: '<=' | '>') => {
-        const row = await db
-          .selectFrom('job_waiting')
-          .select((eb) => eb.fn.countAll<number>().as('total'))
-          .where('job_id', '=', job.id)
-          .where('joined_at', operator, at)
-          .executeTakeFirst();
-        return row?.total ?? 0;
-      };
-      return { present: await count('<='), joined: await count('>') };
+    async unserved(jobId, things) {
+      const served = new Set<string>();
+      for (const table of ['execution', 'job_waiting'] as const) {
+        for (const chunk of lookups(things)) {
+          const rows = await db
+            .selectFrom(table)
+            .select('thing')
+            .where('job_id', '=', jobId)
+            .where('thing', 'in', chunk)
+            .execute();
+          for (const row of rows) served.add(row.thing);
+        }
+      }
+      return things.filter((thing) => !served.has(thing));
+    },
+
+    async withdrawn(things) {
+      const found = new Set<string>();
+      for (const chunk of lookups(things)) {
+        const rows = await db
+          .selectFrom('execution')
+          .select('thing')
+          .where('thing', 'in', chunk)
+          .where('carrier', '=', 'job')
+          .where('status', 'in', endedByService)
+          .where((eb) =>
+            eb.not(
+              eb.exists(
+                eb
+                  .selectFrom('execution as later')
+                  .select('later.thing')
+                  .whereRef('later.thing', '=', 'execution.thing')
+                  .whereRef('later.queued_at', '>', 'execution.queued_at')
+                  .where('later.carrier', '=', 'job'),
+              ),
+            ),
+          )
+          .execute();
+        for (const row of rows) found.add(row.thing);
+      }
+      return found;
+    },
+
+    async effective(thing) {
+      return await db
+        .selectFrom((eb) =>
+          eb
+            .selectFrom('execution')
+            .innerJoin('job', 'job.id', 'execution.job_id')
+            .where('execution.thing', '=', thing)
+            .where('execution.newest', '=', 1)
+            .where('execution.status', '!=', 'REMOVED')
+            .select([
+              'execution.job_id as jobId',
+              'job.target_arn as targetArn',
+              'job.created_at as createdAt',
+              sql<number>`row_number() over (partition by job.target_arn order by job.created_at desc)`.as('place'),
+            ])
+            .as('sent'),
+        )
+        .select(['sent.jobId', 'sent.targetArn'])
+        .where('sent.place', '=', 1)
+        .orderBy('sent.createdAt', 'desc')
+        .orderBy('sent.jobId', 'desc')
+        .execute();
     },
 
     async insertMany(executions) {

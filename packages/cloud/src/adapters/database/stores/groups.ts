@@ -112,7 +112,7 @@ export function groupStore(db: Queries): GroupStore {
         .where('thing', '=', thing)
         .executeTakeFirst();
       if (there) return;
-      await joinJobs(db, group, thing, at);
+      await joinJobs(db, group, thing);
       await db.insertInto('membership').values({ group_name: group, thing, joined_at: at }).execute();
     },
 

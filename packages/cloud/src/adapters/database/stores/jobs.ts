@@ -2,7 +2,6 @@ import type { Job } from '../../../domain/jobs/job.ts';
 import type { JobStore } from '../../../ports/storage.ts';
 import { flag, lookups, parseTimeKey, present, timeKey, toPage } from '../rows.ts';
 import type { JobRow, Queries } from '../schema.ts';
-import { openWaiting } from './waiting.ts';
 
 const toJob = (row: JobRow): Job => ({
   id: row.id,
@@ -16,7 +15,7 @@ const toJob = (row: JobRow): Job => ({
   forceCanceled: row.force_canceled === 1,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
-  ...present({ completedAt: row.completed_at, rateState: row.rate_state }),
+  ...present({ completedAt: row.completed_at, rateState: row.rate_state, rolloutAfter: row.rollout_after }),
 });
 
 const toRow = (job: Job): JobRow => ({
@@ -36,6 +35,7 @@ const toRow = (job: Job): JobRow => ({
   updated_at: job.updatedAt,
   completed_at: job.completedAt ?? null,
   rate_state: job.rateState ?? null,
+  rollout_after: job.rolloutAfter ?? null,
 });
 
 export function jobStore(db: Queries): JobStore {
@@ -73,15 +73,23 @@ export function jobStore(db: Queries): JobStore {
       return toPage(await query.execute(), page, toJob, (row) => timeKey(row.created_at, row.id));
     },
 
-    async inProgress() {
+    async rollingOut() {
       const rows = await db
         .selectFrom('job')
-        .selectAll()
+        .select('id')
         .where('status', '=', 'IN_PROGRESS')
+        .where('carrier', '=', 'job')
+        .where((eb) =>
+          eb.or([
+            eb('rollout_after', 'is not', null),
+            eb('configuration', 'is not', null),
+            eb.exists(eb.selectFrom('job_waiting').select('thing').whereRef('job_waiting.job_id', '=', 'job.id')),
+          ]),
+        )
         .orderBy('created_at')
         .orderBy('id')
         .execute();
-      return rows.map(toJob);
+      return rows.map((row) => row.id);
     },
 
     async inProgressForGroups(groups) {
@@ -101,7 +109,6 @@ export function jobStore(db: Queries): JobStore {
 
     async insert(job) {
       await db.insertInto('job').values(toRow(job)).execute();
-      await openWaiting(db, job);
     },
 
     async update(job) {

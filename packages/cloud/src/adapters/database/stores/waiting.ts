@@ -1,12 +1,11 @@
 import { type SqlBool, sql } from 'kysely';
-import type { Job } from '../../../domain/jobs/job.ts';
 import { pairLookups } from '../rows.ts';
 import type { Queries } from '../schema.ts';
 
-// `job_waiting` holds the members of a job's target that are still to get an execution, kept as things join and leave, so
-// that a tick of the rollout reads what is to do and never the whole fleet. A row appears when the job is made and when
-// a thing comes into the target (again: a thing that comes back gets the job anew, reference "Continuous job and
-// membership"), and when its execution ends as REMOVED while it is a member; it goes when the thing gets an execution, leaves the target or is deleted, and when the job ends.
+// The members that a job has at its start are found by their names, as its rollout comes to them. `job_waiting` holds the
+// others: a row appears when a thing comes into the target of a job in progress (again: a thing that comes back gets the
+// job anew, reference "Continuous job and membership"), and when its execution ends as REMOVED while it is a member; it
+// goes when the thing gets an execution, leaves the target or is deleted, and when the job ends.
 
 const live = ['QUEUED', 'IN_PROGRESS'] as const;
 
@@ -21,40 +20,6 @@ export function isOneOf(table: 'execution' | 'job_waiting', pairs: readonly Pair
   return sql<SqlBool>`(${sql.ref(`${table}.job_id`)}, ${sql.ref(`${table}.thing`)}) in (values ${sql.join(values)})`;
 }
 
-/** The present members of a new job's target wait for their first execution. */
-export async function openWaiting(db: Queries, job: Job): Promise<void> {
-  if (job.status !== 'IN_PROGRESS') return;
-  if (job.target.kind === 'thing') {
-    await db
-      .insertInto('job_waiting')
-      .columns(['job_id', 'thing', 'joined_at'])
-      .expression(
-        db
-          .selectFrom('thing')
-          .select((eb) => [eb.val(job.id).as('job_id'), 'name', 'created_at'])
-          .where('name', '=', job.target.name),
-      )
-      .execute();
-    return;
-  }
-  await db
-    .insertInto('job_waiting')
-    .columns(['job_id', 'thing', 'joined_at'])
-    .expression(
-      db
-        .selectFrom('membership')
-        .innerJoin('group_path', 'group_path.descendant', 'membership.group_name')
-        .where('group_path.ancestor', '=', job.target.name)
-        .select((eb) => [
-          eb.val(job.id).as('job_id'),
-          'membership.thing',
-          eb.fn.min<number>('membership.joined_at').as('joined_at'),
-        ])
-        .groupBy('membership.thing'),
-    )
-    .execute();
-}
-
 /** Jobs in progress whose target is the group or one above it. */
 async function jobsAbove(db: Queries, group: string) {
   return await db
@@ -67,8 +32,8 @@ async function jobsAbove(db: Queries, group: string) {
     .execute();
 }
 
-/** Before the membership is written: the jobs to whose target the thing is new. */
-export async function joinJobs(db: Queries, group: string, thing: string, at: number): Promise<void> {
+/** Before the membership is written: the thing waits for the jobs to whose target it is new. */
+export async function joinJobs(db: Queries, group: string, thing: string): Promise<void> {
   for (const job of await jobsAbove(db, group)) {
     const member = await db
       .selectFrom('membership')
@@ -89,8 +54,8 @@ export async function joinJobs(db: Queries, group: string, thing: string, at: nu
     if (running) continue;
     await db
       .insertInto('job_waiting')
-      .values({ job_id: job.id, thing, joined_at: at })
-      .onConflict((conflict) => conflict.columns(['job_id', 'thing']).doUpdateSet({ joined_at: at }))
+      .values({ job_id: job.id, thing })
+      .onConflict((conflict) => conflict.doNothing())
       .execute();
   }
 }
@@ -101,10 +66,15 @@ export async function leaveJobs(db: Queries, group: string, thing?: string): Pro
     let query = db
       .deleteFrom('job_waiting')
       .where('job_id', '=', job.id)
-      .where('thing', 'in', (eb) => {
-        const members = eb.selectFrom('membership').select('thing').where('group_name', '=', group);
-        return thing === undefined ? members : members.where('thing', '=', thing);
-      })
+      .where((eb) =>
+        eb.exists(
+          eb
+            .selectFrom('membership')
+            .select('membership.thing')
+            .where('membership.group_name', '=', group)
+            .whereRef('membership.thing', '=', 'job_waiting.thing'),
+        ),
+      )
       .where((eb) =>
         eb.not(
           eb.exists(
@@ -128,7 +98,7 @@ export async function waitAgain(db: Queries, removed: readonly Pair[]): Promise<
   for (const chunk of pairLookups(removed)) {
     await db
       .insertInto('job_waiting')
-      .columns(['job_id', 'thing', 'joined_at'])
+      .columns(['job_id', 'thing'])
       .expression(
         db
           .selectFrom('execution')
@@ -144,12 +114,8 @@ export async function waitAgain(db: Queries, removed: readonly Pair[]): Promise<
           .where('execution.status', '=', 'REMOVED')
           .where('job.status', '=', 'IN_PROGRESS')
           .where('job.target_kind', '=', 'thinggroup')
-          .select((eb) => [
-            'execution.job_id',
-            'execution.thing',
-            eb.fn.min<number>('membership.joined_at').as('joined_at'),
-          ])
-          .groupBy(['execution.job_id', 'execution.thing']),
+          .select(['execution.job_id', 'execution.thing'])
+          .distinct(),
       )
       .onConflict((conflict) => conflict.doNothing())
       .execute();
