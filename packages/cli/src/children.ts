@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Fault } from '@greensward/kit';
+import { environment } from './environment.ts';
 
 /** A child process of ours that runs one of the mains. */
 export interface Child {
@@ -15,8 +16,13 @@ export interface Child {
  * Starts a Node main with an IPC channel. The main ends by itself when the channel closes, so that it does not outlive
  * us even if we are killed. Its standard error is passed to `onLine` line by line.
  */
-export function startChild(name: string, args: readonly string[], onLine: (line: string) => void): Child {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+export function startChild(
+  name: string,
+  args: readonly string[],
+  onLine: (line: string) => void,
+  env: Readonly<Record<string, string>> = environment(),
+): Child {
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
   let rest = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     const lines = (rest + text).split('\n');

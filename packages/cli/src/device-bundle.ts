@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { build } from 'esbuild';
+import { build, stop } from 'esbuild';
 
 const require = createRequire(import.meta.url);
 
@@ -39,6 +39,8 @@ export async function deviceBundle(): Promise<string> {
       js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
     },
   });
+  // Its helper process would stay with us, and with what we turn into.
+  await stop();
   for (const old of readdirSync(folder)) {
     if (/^device-[0-9a-f]+\.mjs$/.test(old)) rmSync(join(folder, old), { force: true });
   }

@@ -1,5 +1,6 @@
-import { Fault } from '@greensward/kit';
+import { Fault, messageOf } from '@greensward/kit';
 import { Command, CommanderError } from 'commander';
+import manifest from '../package.json' with { type: 'json' };
 import { cloudCommand } from './commands/cloud.ts';
 import { componentCommand } from './commands/component.ts';
 import { deployCommand } from './commands/deploy.ts';
@@ -7,34 +8,32 @@ import { deviceCommand } from './commands/device.ts';
 import { provisionCommand } from './commands/provision.ts';
 import { upCommand } from './commands/up.ts';
 
-// Exit codes: 0 ok, 1 the operation failed, 2 wrong usage.
+const exitCodes = { ok: 0, failed: 1, wrongUsage: 2 };
 
 const program = new Command('sward')
   .description('Greensward: AWS IoT Greengrass V2 on your own machines.')
-  .showHelpAfterError('(sward --help, sward COMMAND --help)')
-  .exitOverride();
+  .version(manifest.version, '--version', 'print the version')
+  .addHelpText('after', '\nExit codes: 0 done, 1 it failed, 2 wrong usage.');
 
 for (const command of [upCommand, cloudCommand, deviceCommand, provisionCommand, componentCommand, deployCommand]) {
   program.addCommand(command());
 }
 
-/** commander ends a wrong usage with code 1; ours is 2, also in the commands below the first. */
-function overrideExits(command: Command): void {
-  for (const child of command.commands) {
-    child.exitOverride();
-    overrideExits(child);
-  }
+/** commander ends a wrong usage with code 1, at once; ours is 2, also in the commands below the first. */
+function prepare(command: Command, path: string): void {
+  command.exitOverride().showHelpAfterError(`(see ${path} --help)`);
+  for (const child of command.commands) prepare(child, `${path} ${child.name()}`);
 }
 
-overrideExits(program);
+prepare(program, 'sward');
 try {
   await program.parseAsync(process.argv);
 } catch (error) {
   if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? 0 : 2;
+    process.exitCode = error.exitCode === exitCodes.ok ? exitCodes.ok : exitCodes.wrongUsage;
   } else {
-    const fault = error instanceof Fault ? error : undefined;
-    console.error(`sward: ${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = fault?.code === 'Usage' ? 2 : 1;
+    console.error(`sward: ${messageOf(error)}`);
+    const wrongUsage = error instanceof Fault && error.code === 'Usage';
+    process.exitCode = wrongUsage ? exitCodes.wrongUsage : exitCodes.failed;
   }
 }

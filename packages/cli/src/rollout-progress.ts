@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Fault } from '@greensward/kit';
 import type { CloudClient, DeploymentProgress } from './cloud-client/cloud-client.ts';
 
 /** One line of progress: a device and what its execution is at. */
@@ -9,9 +8,7 @@ const pollMs = 200;
 
 /**
  * Follows a deployment until it is settled: no thing of the target is queued or in progress, and at least `expected`
- * things have an execution. Each change of an execution is told once.
- *
- * @throws Fault `RolloutEnded` when the deployment is cancelled, superseded or aborted meanwhile.
+ * things have an execution or none will get one any more. Each change of an execution is told once.
  */
 export async function followRollout(
   client: CloudClient,
@@ -27,13 +24,19 @@ export async function followRollout(
       seen.set(thing, status);
       listener(thing, status, reason);
     }
-    if (progress.settled && progress.executions.length >= expected) return progress;
-    if (!['ACTIVE', 'COMPLETED'].includes(progress.status) && progress.settled) {
-      throw new Fault(
-        'RolloutEnded',
-        `the deployment is ${progress.status}${progress.statusReason ? `: ${progress.statusReason}` : ''}`,
-      );
-    }
+    if (progress.settled && (progress.executions.length >= expected || isOver(progress))) return progress;
     await sleep(pollMs);
   }
+}
+
+/** Why a deployment gives no thing an execution any more, in words: it was canceled, superseded or aborted. */
+export function endOf({ deploymentId, status, statusReason }: DeploymentProgress): string | undefined {
+  if (!isOver({ status })) return undefined;
+  const superseded = status === 'INACTIVE' ? 'a newer deployment of the same target took its place' : undefined;
+  const why = statusReason ?? superseded;
+  return `deployment ${deploymentId} is ${status}${why === undefined ? '' : `: ${why}`}`;
+}
+
+function isOver({ status }: Pick<DeploymentProgress, 'status'>): boolean {
+  return status !== 'ACTIVE' && status !== 'COMPLETED';
 }

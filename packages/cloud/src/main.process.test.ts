@@ -138,6 +138,16 @@ describe('what cannot start says why in one line', () => {
     taken.close();
   });
 
+  test('a host that is not this machine, and a data folder that cannot be one', async () => {
+    const elsewhere = await run('--data', folder, '--host', '192.0.2.1', ...anyPorts).ended;
+    expect(elsewhere).toMatchObject({ code: 1, stderr: '--host: 192.0.2.1 is not an address of this machine\n' });
+    const file = join(folder, 'file');
+    await writeFile(file, '');
+    const { code, stderr } = await run('--data', file, ...anyPorts).ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^--data: .*file cannot be made: .*\n$/);
+  });
+
   test('a data folder in use', async () => {
     await run('--data', folder, ...anyPorts).ready;
     const { code, stderr } = await run('--data', folder, ...anyPorts).ended;

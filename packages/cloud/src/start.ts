@@ -1,6 +1,6 @@
 import { chmod, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Fault, type Log } from '@greensward/kit';
+import { Fault, type Log, messageOf } from '@greensward/kit';
 import { ensureFolder, systemClock, systemIds, systemTimers, writeFileAtomic } from '@greensward/kit/node';
 import { listenTls } from '@greensward/mqtt/server';
 import manifest from '../package.json' with { type: 'json' };
@@ -13,11 +13,14 @@ import { openPostgres } from './adapters/postgres/postgres.ts';
 import { openSqlite } from './adapters/sqlite/sqlite.ts';
 import type { Account } from './app/context.ts';
 import { createApp } from './app/create-app.ts';
+import type { TlsCertificate } from './http/listener.ts';
 import { createApiServer, createDeviceServer } from './http/servers.ts';
 import { createDeviceBroker } from './mqtt/device-broker.ts';
 import type { ArtifactUrls } from './ports/artifact-urls.ts';
+import type { CertificateAuthority } from './ports/certificate-authority.ts';
 import type { AccessKey, Storage } from './ports/storage.ts';
 import { isLoopback, type Settings } from './settings.ts';
+import { createScheduler, type Task } from './tasks/scheduler.ts';
 import { startTasks } from './tasks/tasks.ts';
 
 /** A running cloud. */
@@ -41,7 +44,7 @@ type Closers = (() => unknown)[];
 
 /**
  * Opens the data folder and the ports, and starts the background tasks; the profile for AWS clients is in `aws/` when
- * this resolves. Fails with a Fault of one clear line, having undone what was done: `DATA_FOLDER_IN_USE`,
+ * this resolves. Fails with a Fault of one clear line, having undone what was done: `DATA_FOLDER_UNUSABLE`, `DATA_FOLDER_IN_USE`,
  * `DATA_FOLDER_NEWER`, `DATABASE_CORRUPT`, `DATABASE_UNREACHABLE`, `PORT_IN_USE`, `LISTEN_FAILED`.
  */
 export async function startCloud(settings: Settings, { log }: { readonly log: Log }): Promise<Cloud> {
@@ -61,7 +64,9 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
   const { dataFolder, host, names } = settings;
   const [clock, ids, timers] = [systemClock, systemIds, systemTimers];
   const account: Account = { accountId: settings.accountId, region: settings.region, partition: 'aws' };
-  await ensureFolder(dataFolder, 0o700);
+  await ensureFolder(dataFolder, 0o700).catch((cause: unknown) => {
+    throw new Fault('DATA_FOLDER_UNUSABLE', `--data: ${dataFolder} cannot be made: ${messageOf(cause)}`, { cause });
+  });
   closers.push(lockFolder(dataFolder));
   const storage = await openStorage(settings, log);
   closers.push(() => storage.close());
@@ -95,27 +100,55 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
   const broker = createDeviceBroker({ app, bus, clock, log, timers, ids });
   closers.push(() => broker.close());
   const mqttOptions = { ...tls, ca: authority.rootPem, host, port: settings.mqttPort, log };
-  const mqtt = await asked('--mqtt-port', settings.mqttPort, listenTls(broker.server, mqttOptions));
+  const mqtt = await asked('--mqtt-port', settings.mqttPort, host, listenTls(broker.server, mqttOptions));
   closers.push(() => mqtt.close());
   ports.mqttPort = mqtt.port;
 
   const http = { app, account, endpoints, clock, ids, timers, log };
   const devices = createDeviceServer(http, tls);
   closers.push(() => devices.close());
-  ports.devicePort = await asked('--device-port', settings.devicePort, devices.listen(host, settings.devicePort));
+  ports.devicePort = await asked('--device-port', settings.devicePort, host, devices.listen(host, settings.devicePort));
 
   const secure = !isLoopback(host) && !settings.insecure;
   const api = createApiServer({ ...http, version: manifest.version }, secure ? tls : undefined);
   closers.push(() => api.close());
-  ports.apiPort = await asked('--api-port', settings.apiPort, api.listen(host, settings.apiPort));
+  ports.apiPort = await asked('--api-port', settings.apiPort, host, api.listen(host, settings.apiPort));
 
   const tasks = startTasks({ ...deps, timers });
   closers.push(() => tasks.stop());
+  const renewal = createScheduler(
+    keepCertificate(authority, tls, (renewed) => {
+      mqtt.setCertificates({ ...renewed, ca: authority.rootPem });
+      for (const listener of [devices, api]) listener.setCertificate(renewed);
+      log.info('the server certificate was renewed');
+    }),
+    { timers, clock, log, chance: () => 0 },
+  );
+  closers.push(() => renewal.stop());
 
   const endpoint = endpointOf(settings, ports.apiPort, secure);
   const key = await accessKey(storage);
   await writeProfile(settings, endpoint, secure, key);
   return { ports, endpoint, account };
+}
+
+/** A cloud that runs for a year renews its server certificate before that expires, and its listeners take the new one. */
+function keepCertificate(
+  authority: CertificateAuthority,
+  used: TlsCertificate,
+  onRenewed: (renewed: TlsCertificate) => void,
+): Task {
+  let current = used.cert;
+  return {
+    name: 'server-certificate',
+    maxIdleMs: 24 * 3_600_000,
+    async tick() {
+      const { certificateChainPem: cert, privateKeyPem: key } = await authority.serverCertificate();
+      if (cert !== current) onRenewed({ key, cert });
+      current = cert;
+      return {};
+    },
+  };
 }
 
 async function openStorage({ databaseUrl, dataFolder }: Settings, log: Log): Promise<Storage> {
@@ -128,15 +161,25 @@ async function openStorage({ databaseUrl, dataFolder }: Settings, log: Log): Pro
   return openSqlite({ file, log });
 }
 
-/** Names the option in the failure to listen. */
-async function asked<T>(option: string, port: number, listening: Promise<T>): Promise<T> {
+/** Names the option in the failure to listen, and what to do. */
+async function asked<T>(option: string, port: number, host: string, listening: Promise<T>): Promise<T> {
   try {
     return await listening;
   } catch (cause) {
     if (!(cause instanceof Fault)) throw cause;
-    const inUse = cause.code === 'PORT_IN_USE' || cause.context['code'] === 'EADDRINUSE';
-    if (!inUse) throw new Fault('LISTEN_FAILED', `${option}: ${cause.message}`, { cause });
-    throw new Fault('PORT_IN_USE', `port ${port} is in use: choose another with ${option}`, { cause });
+    const { cause: system } = cause;
+    switch (system instanceof Error && 'code' in system ? system.code : undefined) {
+      case 'EADDRINUSE':
+        throw new Fault('PORT_IN_USE', `port ${port} is in use: choose another with ${option}`, { cause });
+      case 'EACCES':
+        throw new Fault('LISTEN_FAILED', `${option}: this user may not listen on port ${port}`, { cause });
+      case 'EADDRNOTAVAIL':
+      case 'ENOTFOUND':
+      case 'EAI_AGAIN':
+        throw new Fault('LISTEN_FAILED', `--host: ${host} is not an address of this machine`, { cause });
+      default:
+        throw new Fault('LISTEN_FAILED', `${option}: ${cause.message}`, { cause });
+    }
   }
 }
 

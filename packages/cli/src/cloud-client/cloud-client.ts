@@ -28,9 +28,12 @@ export interface CloudClient {
   call<I, O>(operation: Operation<I, O>, input: I): Promise<O>;
   createBucket(bucket: string): Promise<void>;
   putObject(bucket: string, key: string, bytes: Uint8Array): Promise<void>;
+  /** With every execution, however many pages that takes. */
   progress(deploymentId: string): Promise<DeploymentProgress>;
   deviceEndpoints(): Promise<{ readonly endpoints: DeviceEndpoints; readonly rootCaPem: string }>;
 }
+
+type ProgressPage = DeploymentProgress & { readonly nextToken?: string };
 
 /** SigV4 service names, where they differ from the name of the SDK's client. */
 const signingNames: ReadonlyMap<string, string> = new Map([
@@ -54,8 +57,8 @@ function createClient(profile: Profile): CloudClient {
     });
     return send(profile.endpoint, { ...request, headers }, profile.caPem);
   };
-  const own = async <T>(path: string): Promise<T> => {
-    const response = await signedSend('greensward', plain('GET', path));
+  const own = async <T>(path: string, query = ''): Promise<T> => {
+    const response = await signedSend('greensward', { ...plain('GET', path), query });
     if (response.status !== 200) throw parseError(response);
     return JSON.parse(Buffer.from(response.body).toString('utf8'));
   };
@@ -75,7 +78,17 @@ function createClient(profile: Profile): CloudClient {
       const response = await signedSend('s3', { ...plain('PUT', path), body: bytes });
       if (response.status >= 300) throw s3Fault(response, `uploading s3://${bucket}/${key}`);
     },
-    progress: (deploymentId) => own(`/greensward/v1/deployments/${encodeURIComponent(deploymentId)}/progress`),
+    async progress(deploymentId) {
+      const path = `/greensward/v1/deployments/${encodeURIComponent(deploymentId)}/progress`;
+      const first = await own<ProgressPage>(path);
+      const executions = [...first.executions];
+      for (let token = first.nextToken; token !== undefined; ) {
+        const page = await own<ProgressPage>(path, `nextToken=${encodeURIComponent(token)}`);
+        executions.push(...page.executions);
+        token = page.nextToken;
+      }
+      return { ...first, executions };
+    },
     deviceEndpoints: () => own('/greensward/v1/device-endpoints'),
   };
 }

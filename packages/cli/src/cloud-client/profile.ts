@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Fault } from '@greensward/kit';
+import { Fault, messageOf } from '@greensward/kit';
 
 /** How to reach and sign for a cloud. */
 export interface Profile {
@@ -15,7 +15,7 @@ export interface Profile {
 /**
  * The profile that a cloud wrote into its data folder at first start (`DIR/aws/config` and `DIR/aws/credentials`).
  *
- * @throws Fault `NoProfile` when the folder holds none.
+ * @throws Fault `NoProfile` when the folder holds none that can be read.
  */
 export async function readProfile(dataFolder: string): Promise<Profile> {
   const [config, credentials] = await Promise.all([
@@ -23,8 +23,12 @@ export async function readProfile(dataFolder: string): Promise<Profile> {
     readIni(join(dataFolder, 'aws', 'credentials'), 'greensward'),
   ]);
   const caBundle = config.get('ca_bundle');
+  const endpoint = required(config, 'endpoint_url', dataFolder);
+  if (!URL.canParse(endpoint)) {
+    throw new Fault('NoProfile', `endpoint_url in ${join(dataFolder, 'aws', 'config')} is no URL: ${endpoint}`);
+  }
   return {
-    endpoint: new URL(required(config, 'endpoint_url', dataFolder)),
+    endpoint: new URL(endpoint),
     region: required(config, 'region', dataFolder),
     accessKeyId: required(credentials, 'aws_access_key_id', dataFolder),
     secretAccessKey: required(credentials, 'aws_secret_access_key', dataFolder),
@@ -37,11 +41,11 @@ async function readIni(path: string, wanted: string): Promise<ReadonlyMap<string
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    throw new Fault(
-      'NoProfile',
-      `there is no ${path}: start a cloud with this data folder first, or name another with --data`,
-      { cause },
-    );
+    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    const text = missing
+      ? `there is no ${path}: start a cloud with this data folder first, or name another with --data`
+      : `${path} cannot be read: ${messageOf(cause)}`;
+    throw new Fault('NoProfile', text, { cause });
   }
   const values = new Map<string, string>();
   let section = '';

@@ -3,6 +3,9 @@ import { request as httpsRequest } from 'node:https';
 import { Fault, messageOf } from '@greensward/kit';
 import type { IncomingResponse, OutgoingRequest } from '@greensward/protocol/walker';
 
+/** How long the cloud may be silent. It answers an upload when the bytes are safe on its disk. Milliseconds. */
+const silenceMs = 60_000;
+
 /**
  * Sends one request and reads its whole answer.
  *
@@ -11,19 +14,17 @@ import type { IncomingResponse, OutgoingRequest } from '@greensward/protocol/wal
 export function send(endpoint: URL, outgoing: OutgoingRequest, caPem: string | undefined): Promise<IncomingResponse> {
   const path = outgoing.query === '' ? outgoing.path : `${outgoing.path}?${outgoing.query}`;
   const options = {
-    host: endpoint.hostname,
+    // An IPv6 address stands in brackets in a URL only.
+    host: endpoint.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: endpoint.port,
     method: outgoing.method,
     path,
     headers: { ...outgoing.headers, 'content-length': String(outgoing.body.length) },
+    timeout: silenceMs,
     ...(caPem === undefined ? {} : { ca: caPem }),
   };
   return new Promise((resolve, reject) => {
-    const fail = (cause: Error) => {
-      reject(
-        new Fault('Unreachable', `no answer from ${endpoint.origin}: ${messageOf(cause)}`, { retryable: true, cause }),
-      );
-    };
+    const fail = (cause: Error) => reject(unreachable(endpoint, cause));
     const sent = (endpoint.protocol === 'https:' ? httpsRequest : httpRequest)(options, (response) => {
       const chunks: Uint8Array[] = [];
       response.on('data', (chunk: Uint8Array) => chunks.push(chunk));
@@ -32,7 +33,15 @@ export function send(endpoint: URL, outgoing: OutgoingRequest, caPem: string | u
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) });
       });
     });
+    sent.on('timeout', () => sent.destroy(new Error(`nothing for ${silenceMs / 1000} seconds`)));
     sent.on('error', fail);
     sent.end(outgoing.body);
   });
+}
+
+function unreachable(endpoint: URL, cause: Error): Fault {
+  const refused = 'code' in cause && cause.code === 'ECONNREFUSED';
+  // A name with several addresses fails with one error for each, and no text of its own.
+  const why = refused ? 'nothing listens there, is the cloud running?' : messageOf(cause) || cause.name;
+  return new Fault('Unreachable', `no answer from ${endpoint.origin}: ${why}`, { retryable: true, cause });
 }

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { becomeNode } from '../become-node.ts';
+import { databaseVariable, environment } from '../environment.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -10,39 +11,54 @@ export function addCloudOptions(command: Command): Command {
     .option('--api-port <port>', 'port of the AWS APIs', '7400')
     .option('--device-port <port>', 'port of the device HTTPS endpoint', '8443')
     .option('--mqtt-port <port>', 'port of the MQTT endpoint', '8883')
-    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option(
+      '--host <address>',
+      'address to listen on; the API port speaks TLS when it is not a loopback address',
+      '127.0.0.1',
+    )
     .option('--name <host...>', 'name that devices know this machine by (repeatable)', ['localhost'])
-    .option('--database <url>', 'postgres://... instead of the SQLite file in the data folder')
+    .option('--database <url>', 'postgres://... instead of the SQLite file in the data folder, see below')
     .option('--account <id>', 'account id in ARNs', '000000000000')
     .option('--region <region>', 'region in ARNs', 'us-east-1')
-    .option('--insecure', 'plain HTTP on the API port although it listens off loopback');
+    .option('--insecure', 'plain HTTP on the API port although it listens off loopback')
+    .addHelpText(
+      'after',
+      `
+A --database URL with a password in it shows the password to every user of this machine while this
+command starts: set it as ${databaseVariable} in the environment instead.`,
+    );
 }
 
-/** The options as the arguments of the cloud's main. */
-export function cloudArguments(dataFolder: string, options: Readonly<Record<string, unknown>>): string[] {
-  const args = ['--data', dataFolder];
-  for (const name of ['api-port', 'device-port', 'mqtt-port', 'host', 'database', 'account', 'region']) {
+/** The command line and the environment of the cloud's main. */
+export interface CloudStart {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** How the options are told to the cloud's main: the URL of a database, which may hold a password, not as an argument. */
+export function cloudStart(dataFolder: string, options: Readonly<Record<string, unknown>>): CloudStart {
+  const args = [require.resolve('@greensward/cloud/main'), '--data', dataFolder];
+  for (const name of ['api-port', 'device-port', 'mqtt-port', 'host', 'account', 'region']) {
     const value = options[name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())];
-    if (typeof value === 'string') args.push(`--${name}`, value);
+    // One argument: a value that starts with a dash is a value all the same.
+    if (typeof value === 'string') args.push(`--${name}=${value}`);
   }
   const names = options['name'];
-  if (Array.isArray(names)) for (const name of names) args.push('--name', String(name));
+  if (Array.isArray(names)) for (const name of names) args.push(`--name=${name}`);
   if (options['insecure'] === true) args.push('--insecure');
-  return args;
-}
-
-/** The file that Node runs as the cloud. */
-export function cloudMain(): string {
-  return require.resolve('@greensward/cloud/main');
+  if (options['json'] === true) args.push('--json');
+  const database = options['database'] ?? process.env[databaseVariable];
+  return { args, env: environment(typeof database === 'string' ? { [databaseVariable]: database } : {}) };
 }
 
 /** `sward cloud`: this process becomes the cloud. */
 export function cloudCommand(): Command {
   const command = new Command('cloud')
     .description('Run the control plane alone.')
-    .requiredOption('--data <folder>', 'data folder');
+    .requiredOption('--data <folder>', 'data folder')
+    .option('--json', 'say as one line of JSON when it is ready, with endpoint and ports');
   return addCloudOptions(command).action((options: Readonly<Record<string, unknown>>) => {
-    const args = [cloudMain(), ...cloudArguments(String(options['data']), options)];
-    becomeNode(args);
+    const { args, env } = cloudStart(String(options['data']), options);
+    becomeNode(args, env);
   });
 }

@@ -1,11 +1,12 @@
 import { Command } from 'commander';
 import { becomeNode } from '../become-node.ts';
 import { deviceBundle, deviceNodeFlags } from '../device-bundle.ts';
+import { environment } from '../environment.ts';
 
 /** `sward device`: this process becomes the device runtime. */
 export function deviceCommand(): Command {
   return new Command('device')
-    .description('Run the device runtime alone.')
+    .description('Run the device runtime alone, in a folder that `sward provision` made or that holds a config.yaml.')
     .requiredOption('--root <folder>', 'root folder of the device')
     .option(
       '--config <file>',
@@ -13,6 +14,6 @@ export function deviceCommand(): Command {
     )
     .action(async (options: { root: string; config?: string }) => {
       const config = options.config === undefined ? [] : ['--config', options.config];
-      becomeNode([...deviceNodeFlags, await deviceBundle(), '--root', options.root, ...config]);
+      becomeNode([...deviceNodeFlags, await deviceBundle(), '--root', options.root, ...config], environment());
     });
 }

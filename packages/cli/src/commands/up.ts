@@ -5,7 +5,7 @@ import { openClient } from '../cloud-client/cloud-client.ts';
 import { demoGroup, deployDemo, publishExamples } from '../up/demo.ts';
 import { type LocalDevices, startLocalDevices } from '../up/local-devices.ts';
 import { nextSteps } from '../up/next-steps.ts';
-import { addCloudOptions, cloudArguments, cloudMain } from './cloud.ts';
+import { addCloudOptions, cloudStart } from './cloud.ts';
 import { defaultDataFolder } from './options.ts';
 
 /** npm passes Ctrl-C on besides the terminal itself: a second signal within this time is the same one. */
@@ -35,10 +35,12 @@ interface UpOptions extends Readonly<Record<string, unknown>> {
 async function up(options: UpOptions): Promise<void> {
   const say = (line: string) => console.log(line);
   const said: Said = {};
-  const cloud = startChild('cloud', [cloudMain(), ...cloudArguments(options.data, options)], (line) => {
+  const { args, env } = cloudStart(options.data, options);
+  const listen = (line: string) => {
     said.first ??= line;
     said.last = line;
-  });
+  };
+  const cloud = startChild('cloud', args, listen, env);
   const stop = stopper(cloud, say);
   try {
     const ready = await whenReady(cloud, said);
@@ -96,5 +98,7 @@ function stopper(cloud: Child, say: (line: string) => void): Stopper {
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
+  process.on('disconnect', onSignal); // Whoever started us is gone.
+  process.channel?.unref(); // To listen to it is no reason to stay when all is over.
   return stop;
 }

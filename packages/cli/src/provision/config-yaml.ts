@@ -45,7 +45,7 @@ export function deviceConfigYaml(
           awsRegion: endpoints.region,
           iotRoleAlias: roleAlias,
           iotDataEndpoint: endpoints.host,
-          iotCredEndpoint: `${endpoints.host}:${endpoints.devicePort}`,
+          iotCredEndpoint: `${authorityHost(endpoints.host)}:${endpoints.devicePort}`,
           greengrassDataPlaneEndpoint: endpoints.host,
           greengrassDataPlanePort: endpoints.devicePort,
           mqtt: { port: endpoints.mqttPort },
@@ -53,4 +53,9 @@ export function deviceConfigYaml(
       },
     },
   })}`;
+}
+
+/** RFC 3986: an IPv6 address stands in brackets where a port follows it. */
+function authorityHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
 }

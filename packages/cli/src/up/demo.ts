@@ -4,7 +4,7 @@ import { Fault } from '@greensward/kit';
 import { greengrassv2 } from '@greensward/protocol/greengrassv2';
 import type { CloudClient } from '../cloud-client/cloud-client.ts';
 import { publishComponent } from '../publish-component.ts';
-import { followRollout } from '../rollout-progress.ts';
+import { endOf, followRollout } from '../rollout-progress.ts';
 
 /** The thing group of the local devices. */
 export const demoGroup = 'demo';
@@ -47,9 +47,12 @@ export async function deployDemo(
   if (known !== undefined && known.deploymentStatus !== 'ACTIVE') return;
   const deploymentId = known?.deploymentId ?? (await createDemoDeployment(client, targetArn));
   if (known === undefined) say(`deployment ${deploymentId} to the thing group ${demoGroup}`);
-  await followRollout(client, deploymentId, devices, (thing, status, reason) => {
+  const progress = await followRollout(client, deploymentId, devices, (thing, status, reason) => {
     say(`  ${thing}  ${status}${reason === undefined ? '' : `  ${reason}`}`);
   });
+  // Somebody deployed something else meanwhile: no reason to stop the cloud.
+  const end = endOf(progress);
+  if (end !== undefined) say(`  ${end}`);
 }
 
 async function createDemoDeployment(client: CloudClient, targetArn: string): Promise<string> {

@@ -1,23 +1,35 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import { TLSSocket } from 'node:tls';
-import { Fault, type Log, messageOf } from '@greensward/kit';
+import { TLSSocket, Server as TlsServer } from 'node:tls';
+import { type Clock, Fault, type Ids, type Log, messageOf } from '@greensward/kit';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Answer, Arrival } from './exchange.ts';
-import { type Edge, serve } from './pipeline.ts';
 
-/** Keys and certificates of a TLS listener, PEM. `clientAuthority` asks for a client certificate, without requiring one. */
-export interface TlsOptions {
+/** What a TLS server is known by, PEM. */
+export interface TlsCertificate {
   readonly key: string;
   readonly cert: string;
+}
+
+/** A TLS listener. `clientAuthority` (PEM) asks for a client certificate, without requiring one. */
+export interface TlsOptions extends TlsCertificate {
   readonly clientAuthority?: string;
+}
+
+/** What a listener answers with by itself. */
+interface Machine {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
 }
 
 /** A server that is ready to listen. */
 export interface HttpListener {
   /** The port it listens on. Fails with `PORT_IN_USE` or `LISTEN_FAILED`. */
   listen(host: string, port: number): Promise<number>;
+  /** Shows another certificate to those who connect from now on; without TLS it does nothing. */
+  setCertificate(certificate: TlsCertificate): void;
   /** Ends idle connections at once, busy ones when they are done. */
   close(): Promise<void>;
 }
@@ -33,24 +45,28 @@ const connectionTimeout = 120_000;
 
 /**
  * Fastify with everything of its own switched off but listening: no parser, no schema, no error body. Every method and
- * path goes to the pipeline, which routes by the service of the signature first.
+ * path goes to `serve`, the pipeline, which routes by the service of the signature first.
  */
-export function createListener(edge: Edge, tls: TlsOptions | undefined, log: Log): HttpListener {
-  const handle: Handle = async (request, reply) => send(await serve(edge, arrivalOf(request, reply)), request, reply);
-  const server = instance(tls, handle, refuseGarbage(edge, log));
+export function createListener(
+  serve: (arrival: Arrival) => Promise<Answer>,
+  machine: Machine,
+  tls: TlsOptions | undefined,
+): HttpListener {
+  const handle: Handle = async (request, reply) => send(await serve(arrivalOf(request, reply)), request, reply);
+  const server = instance(tls, handle, refuseGarbage(machine));
   // A client that asks before it sends a large body is told to go on when the body is first read: a refusal costs it nothing.
   server.server.on('checkContinue', (request, response) => server.server.emit('request', request, response));
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   server.setNotFoundHandler(handle);
   server.setErrorHandler((error, _request, reply) => {
-    log.error('the answer could not be sent', { why: messageOf(error) });
+    machine.log.error('the answer could not be sent', { why: messageOf(error) });
     return reply
       .code(500)
       .headers({
         'content-type': 'application/json',
         'x-amzn-errortype': 'InternalFailureException',
-        'x-amzn-requestid': edge.ids.uuid(),
+        'x-amzn-requestid': machine.ids.uuid(),
       })
       .send(Buffer.from('{"message":"An internal error occurred"}', 'utf8'));
   });
@@ -63,6 +79,10 @@ export function createListener(edge: Edge, tls: TlsOptions | undefined, log: Log
       }
       const address = server.server.address();
       return typeof address === 'object' && address !== null ? address.port : port;
+    },
+    setCertificate(certificate) {
+      if (tls !== undefined && server.server instanceof TlsServer)
+        server.server.setSecureContext(contextOf({ ...tls, ...certificate }));
     },
     close: async () => {
       await server.close();
@@ -98,16 +118,17 @@ function instance(
   const { http, ...rest } = common;
   const https = {
     ...http,
-    key: tls.key,
-    cert: tls.cert,
-    minVersion: 'TLSv1.2' as const,
+    ...contextOf(tls),
     // The AWS SDK for Java on a device offers both names; either way it speaks HTTP/1.1.
     ALPNProtocols: ['x-amzn-http-ca', 'http/1.1'],
-    ...(tls.clientAuthority === undefined
-      ? {}
-      : { ca: tls.clientAuthority, requestCert: true, rejectUnauthorized: false }),
+    ...(tls.clientAuthority === undefined ? {} : { requestCert: true, rejectUnauthorized: false }),
   };
   return fastify({ ...rest, https });
+}
+
+function contextOf({ key, cert, clientAuthority }: TlsOptions) {
+  const trusted = clientAuthority === undefined ? {} : { ca: clientAuthority };
+  return { key, cert, minVersion: 'TLSv1.2' as const, ...trusted };
 }
 
 /** Why Node gave up on a connection before there was a request, and what that is in HTTP. */
@@ -129,7 +150,7 @@ const garbage = new Map<string | undefined, readonly [status: string, code: stri
 const notHttp = ['400 Bad Request', 'InvalidRequestException', 'The request is not valid HTTP/1.1'] as const;
 
 /** Answers what is no HTTP request in the shape of the others. */
-function refuseGarbage({ clock, ids }: Edge, log: Log): ClientErrorHandler {
+function refuseGarbage({ clock, ids, log }: Machine): ClientErrorHandler {
   return ({ code }, socket) => {
     if (!socket.writable || code === 'ECONNRESET') {
       socket.destroy();

@@ -12,7 +12,8 @@ import { greenswardService, healthService } from './greensward/greensward.ts';
 import { iotService } from './iot/iot.ts';
 import { iotDataRoutes } from './iot-data/iot-data.ts';
 import { iotJobsDataRoutes } from './iot-jobs-data/iot-jobs-data.ts';
-import { createListener, type HttpListener, type TlsOptions } from './listener.ts';
+import { createListener, type HttpListener, type TlsCertificate } from './listener.ts';
+import { serve } from './pipeline.ts';
 import { s3Service } from './s3/s3.ts';
 import { stsService } from './sts/sts.ts';
 import { restJsonService } from './wire/rest-json.ts';
@@ -33,7 +34,7 @@ const healthPath = '/greensward/v1/health';
 /** The AWS APIs and our own, told apart by the service of the SigV4 credential scope. Plain HTTP without `tls`. */
 export function createApiServer(
   deps: ServerDeps & { readonly version: string },
-  tls: Omit<TlsOptions, 'clientAuthority'> | undefined,
+  tls: TlsCertificate | undefined,
 ): HttpListener {
   const services = servicesByScope();
   const health = healthService(deps.version, deps.clock.now());
@@ -46,13 +47,14 @@ export function createApiServer(
     const served = [...services.keys()].join(', ');
     throw new Fault('UnknownOperationException', `The service ${scope} is not served by Greensward, but ${served}`);
   };
-  return createListener({ ...deps, authenticate: createAuthenticator(deps.app.access), service }, tls, deps.log);
+  const edge = { ...deps, authenticate: createAuthenticator(deps.app.access), service };
+  return createListener((arrival) => serve(edge, arrival), deps, tls);
 }
 
 /** What devices call: with a client certificate, but for pre-signed downloads. */
-export function createDeviceServer(deps: ServerDeps, tls: Omit<TlsOptions, 'clientAuthority'>): HttpListener {
+export function createDeviceServer(deps: ServerDeps, tls: TlsCertificate): HttpListener {
   const edge = { ...deps, authenticate: createAuthenticator(deps.app.access), service: dataPlaneServices() };
-  return createListener(edge, { ...tls, clientAuthority: deps.endpoints.rootPem }, deps.log);
+  return createListener((arrival) => serve(edge, arrival), deps, { ...tls, clientAuthority: deps.endpoints.rootPem });
 }
 
 /** Current and older names of each service in credential scopes. */

@@ -1,0 +1,11 @@
+/** Where the cloud takes the URL of its database from, unless it is told on its command line. */
+export const databaseVariable = 'GREENSWARD_DATABASE_URL';
+
+/** The environment of a child: ours with `more`, but the database, which is the cloud's alone, only when `more` has it. */
+export function environment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const variables: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value !== undefined && name !== databaseVariable) variables[name] = value;
+  }
+  return { ...variables, ...more };
+}
