@@ -19,11 +19,10 @@ const file = join(folder, 'report.json');
 const everything = process.env['GREENSWARD_REQUIRE_ALL'] === '1';
 const passOn = process.argv.slice(2);
 
-const checked = passOn.length > 0 ? 0 : await runStep(process.execPath, ['tools/check.ts']);
-const projects = passOn.length > 0 ? passOn : ['--project', 'process'];
+const checked = passOn.length > 0 ? 0 : await runStep(process.execPath, ['tools/check.ts', '--no-tests']);
 const tested = await runStep('vitest', [
   'run',
-  ...projects,
+  ...passOn,
   '--reporter',
   'default',
   '--reporter',
