@@ -1,5 +1,5 @@
 // The device runtime as a program: `main.ts --root DIR [--config FILE]`. Exit codes: 0 stopped, 1 failed, 2 wrong usage.
-import { appendFileSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Fault, type Log, messageOf } from '@greensward/kit';
@@ -22,16 +22,26 @@ function readArguments(): { root: string; config: string } {
   }
 }
 
-/** `logs/greengrass.log`, put aside once at 10 MB. What a person must see at once goes to standard error too. */
+/** `logs/greengrass.log`, put aside once at 10 MB. A disk that takes no more must not end the components: what cannot be
+ * written is dropped, and that is said once on standard error. */
 function openLog(root: string): Log {
   const file = join(root, 'logs', 'greengrass.log');
+  let failing = false;
   return lineLog((line) => {
-    if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > logLimit) renameSync(file, `${file}.1`);
-    appendFileSync(file, line, { mode: 0o600 });
+    try {
+      if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > logLimit) renameSync(file, `${file}.1`);
+      appendFileSync(file, line, { mode: 0o600 });
+      failing = false;
+    } catch (error) {
+      if (!failing) console.error(`the log cannot be written: ${messageOf(error)}`);
+      failing = true;
+    }
   }, systemClock);
 }
 
 function makeFolders(root: string): void {
+  // Component users pass through these folders, whatever umask the runtime was started with; what is private says so itself.
+  process.umask(0o022);
   for (const [folder, mode] of [
     ['', 0o755],
     ['config', 0o700],
@@ -41,6 +51,8 @@ function makeFolders(root: string): void {
     ['work', 0o755],
   ] as const) {
     mkdirSync(join(root, folder), { recursive: true, mode });
+    // One that was there may be open to others, and with it the store, the record of processes and the logs.
+    if (mode === 0o700) chmodSync(join(root, folder), mode);
   }
 }
 
@@ -56,6 +68,8 @@ async function main(): Promise<void> {
   makeFolders(root);
   const log = openLog(root);
   const tls = await readTlsMaterial(config);
+  if ((statSync(config.privateKeyPath).mode & 0o077) !== 0)
+    log.warn('the private key can be read by others than its owner', { file: config.privateKeyPath });
   for (const key of config.ignored) log.warn('this key of the configuration has no effect in this runtime', { key });
 
   let starting: Promise<Nucleus> | undefined;
@@ -111,12 +125,12 @@ function inheritedEnvironment(): Record<string, string> {
 }
 
 // Nothing else may keep the process alive, and nothing must let it die while it waits for the network.
-const alive = setInterval(() => {}, 0x7fffffff);
+setInterval(() => {}, 0x7fffffff);
 
 try {
   await main();
 } catch (error) {
-  clearInterval(alive);
   console.error(messageOf(error));
-  process.exitCode = error instanceof Fault && error.code === 'Usage' ? 2 : 1;
+  // At once: the channel to a parent and what has been opened would keep the process.
+  process.exit(error instanceof Fault && error.code === 'Usage' ? 2 : 1);
 }

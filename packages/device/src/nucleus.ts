@@ -118,8 +118,11 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     facts,
     store,
     uplink,
-    lifecycle,
-    deploying: () => store.openDeployments().some(({ stage }) => stage === 'APPLYING' || stage === 'ROLLING_BACK'),
+    lifecycle: {
+      statuses: () => [...lifecycle.statuses(), ...runner.unloadable()],
+      onChange: (listener) => lifecycle.onChange(listener),
+    },
+    deploying: () => store.isChanging(),
     clock,
     timers,
     chance: () => new DataView(Uint8Array.from(ids.random(4)).buffer).getUint32(0) / 2 ** 32,
@@ -134,9 +137,9 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
   return {
     onConnection: (listener) => void uplink.onConnection(listener),
     async stop() {
-      await reporter.stop();
-      await runner.stop();
-      await Promise.all([uplink.stop(), lifecycle.stop()]);
+      // All at once: a status that waits for its answer ends with the uplink, a deployment that removes a component with the
+      // lifecycle. Each takes nothing new from here on.
+      await Promise.all([reporter.stop(), runner.stop(), uplink.stop(), lifecycle.stop()]);
       logs.close();
       store.close();
     },

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Fault, type Ids, silentLog, type Timers } from '@greensward/kit';
 import { parseRecipe, type Recipe } from '@greensward/model/recipe';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -249,6 +249,17 @@ describe('artifacts', () => {
     await writeFile(at('unfinished', 'com.example.A', '1.0.0', 'files', 'a'), Buffer.alloc(1));
     await files().fetchArtifacts(recipe, arn, never);
     expect(downloads).toEqual([{ name: 'a', start: 1 }]);
+  });
+
+  test('that fill up the disk on their way are given up, with what had come of them', async () => {
+    const bytes = text('0123456789');
+    const device = files();
+    await mkdir(at('unfinished', 'com.example.A', '1.0.0', 'files'), { recursive: true });
+    const part = at('unfinished', 'com.example.A', '1.0.0', 'files', 'big.bin');
+    await symlink('/dev/full', part);
+    const fetched = device.fetchArtifacts(recipeOf([{ name: 'big.bin', bytes }]), arn, never);
+    await expect(fetched).rejects.toMatchObject({ code: 'DISK_SPACE_CRITICAL' });
+    expect(await readdir(dirname(part))).toEqual([]);
   });
 
   test('of a recipe without a manifest for this platform are a fault', async () => {

@@ -55,6 +55,8 @@ export function createComponentFiles(deps: ComponentFilesDeps): ComponentFiles {
     checkComponent(name, version);
     const stem = join(layout.recipes, recipeStem(name, version));
     await asIo('IO_WRITE_ERROR', stem, async () => {
+      // First what component users pass through: a mode goes to every folder that is made on the way.
+      await ensureFolder(dirname(layout.recipes));
       await ensureFolder(layout.recipes, 0o700);
       // The metadata first: a recipe without it is never seen.
       await writeIfChanged(`${stem}${metadataEnding}`, `${JSON.stringify({ componentVersionArn: arn })}\n`);
@@ -118,7 +120,7 @@ export function createComponentFiles(deps: ComponentFilesDeps): ComponentFiles {
     const missing: { artifact: PlannedArtifact; digest: string; part: string; size: number }[] = [];
     for (const artifact of plan) {
       signal.throwIfAborted();
-      const present = await digestOfFile(join(place.at.artifacts, artifact.fileName));
+      const present = await digestOfFile(join(place.at.artifacts, artifact.fileName), signal);
       if (present !== undefined && (artifact.digest === undefined || artifact.digest === present)) continue;
       if (artifact.digest === undefined) {
         const problem = `artifact ${artifact.artifactName} has no digest in its recipe and is not on disk`;

@@ -37,8 +37,12 @@ export async function fetchFile(deps: FetchDeps, file: FileToFetch, signal: Abor
   for (let attempt = 1; ; attempt += 1) {
     await retrying(deps, `download of ${file.artifactName}`, signal, (progressed) =>
       downloadRest(deps, file, signal, progressed),
-    );
-    const digest = await digestOfFile(file.part);
+    ).catch(async (error: unknown) => {
+      // Room for the store is worth more than a download that cannot end.
+      if (error instanceof Fault && error.code === 'DISK_SPACE_CRITICAL') await rm(file.part, { force: true });
+      throw error;
+    });
+    const digest = await digestOfFile(file.part, signal);
     if (digest === file.digest) break;
     await rm(file.part, { force: true });
     const problem = `artifact ${file.artifactName} has the SHA-256 digest ${digest}, its recipe says ${file.digest}`;
@@ -85,12 +89,13 @@ async function write(part: FileHandle, bytes: Uint8Array, path: string): Promise
   await asIo('IO_WRITE_ERROR', path, () => part.appendFile(bytes));
 }
 
-/** Base64 of SHA-256 of a file's bytes; undefined when there is no such file. */
-export async function digestOfFile(path: string): Promise<string | undefined> {
+/** Base64 of SHA-256 of a file's bytes; undefined when there is no such file. Throws the signal's reason when aborted. */
+export async function digestOfFile(path: string, signal: AbortSignal): Promise<string | undefined> {
   const hash = createHash('sha256');
   try {
-    for await (const bytes of createReadStream(path, { highWaterMark: 256 * 1024 })) hash.update(bytes);
+    for await (const bytes of createReadStream(path, { highWaterMark: 256 * 1024, signal })) hash.update(bytes);
   } catch (error) {
+    signal.throwIfAborted();
     if (errorCode(error) === 'ENOENT') return undefined;
     throw ioFault('IO_READ_ERROR', path, error);
   }

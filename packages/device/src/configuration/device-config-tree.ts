@@ -87,7 +87,10 @@ export class ConfigNode {
 export function parseConfigTree(text: string): ConfigNode {
   const document = parseDocument(text, { schema: 'core', uniqueKeys: true });
   const problem = document.errors[0];
-  if (problem !== undefined) throw new Fault(notValid, `config.yaml is not valid YAML: ${problem.message}`);
+  if (problem !== undefined) {
+    // One line: what follows shows the place again, below a line of its own.
+    throw new Fault(notValid, `config.yaml is not valid YAML: ${problem.message.split('\n')[0]?.replace(/:$/, '')}`);
+  }
   const root = toValue(document.contents, '', 0);
   if (root === undefined) return new ConfigNode('', new Map());
   if (!('map' in root)) throw new Fault(notValid, 'config.yaml must be a map with the keys system and services');

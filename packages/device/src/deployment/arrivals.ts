@@ -1,21 +1,23 @@
 import { type DeploymentRecord, type DeploymentSource, deploymentKey } from '../store/records.ts';
 import type { Arrival } from '../uplink/uplink.ts';
 
-/** What an arrival changes in the queue: a deployment that joins it, and open ones that are to be cancelled. */
+/** What an arrival changes: a deployment joins the queue, open ones are cancelled, or the end of one is to be told again. */
 export interface QueueChange {
   readonly enqueue?: DeploymentRecord;
   readonly cancel: readonly DeploymentRecord[];
+  readonly tellAgain?: DeploymentRecord;
 }
 
 /**
- * Decides what an arrival means. A delivery that is known by its key is a repeat. The cloud hands out one next job, so a new
- * one says that an older one which has changed nothing yet is cancelled; so does "no job". There is one place for a
- * shadow deployment: a newer document replaces it. What is being applied or rolled back runs to its end.
+ * Decides what an arrival means. The cloud hands out one next job, so a new one says that an older one which has changed nothing
+ * yet is cancelled; so does "no job". There is one place for a shadow deployment: a newer document replaces it. What is being
+ * applied or rolled back runs to its end. A delivery that is known by its key is a repeat and says nothing about others; one of
+ * a deployment that has ended comes from a cloud that does not know its end (any more).
  */
 export function onArrival(
   arrival: Arrival,
   open: readonly DeploymentRecord[],
-  known: (key: string) => boolean,
+  known: (key: string) => DeploymentRecord | undefined,
 ): QueueChange {
   const cancellable = (kind: DeploymentSource['kind']) =>
     open.filter((record) => record.source.kind === kind && (record.stage === 'QUEUED' || record.stage === 'PREPARING'));
@@ -38,11 +40,12 @@ function join(
   source: DeploymentSource,
   document: DeploymentRecord['document'],
   others: readonly DeploymentRecord[],
-  known: (key: string) => boolean,
+  known: (key: string) => DeploymentRecord | undefined,
 ): QueueChange {
   const key = deploymentKey(source);
-  const cancel = others.filter((record) => record.key !== key);
-  return known(key) ? { cancel } : { enqueue: { key, source, document, stage: 'QUEUED' }, cancel };
+  const before = known(key);
+  if (before === undefined) return { enqueue: { key, source, document, stage: 'QUEUED' }, cancel: others };
+  return before.stage === 'ENDED' ? { cancel: [], tellAgain: before } : { cancel: [] };
 }
 
 /** The next deployment to work on: one that was begun goes before one that waits. */

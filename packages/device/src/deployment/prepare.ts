@@ -23,11 +23,16 @@ export interface Prepared {
   readonly groups: Readonly<Record<string, GroupRecord>>;
 }
 
+/** Components whose artifacts are loaded at once. */
+const parallelComponents = 2;
+
 const knownCapabilities: ReadonlySet<string> = new Set(['LINUX_RESOURCE_LIMITS', 'SUB_DEPLOYMENTS']);
 
 /**
  * Everything of a deployment that changes nothing: who the device belongs to, which versions, their files, and their
  * configuration. What is wrong with a deployment is found here, while the old components run on.
+ *
+ * `onResolved` is told the versions (`name@version`) once they are known. Nothing goes on in the background when it has ended.
  *
  * @throws Fault with a `DeploymentErrorCode`; the signal's reason when it aborts.
  */
@@ -37,19 +42,23 @@ export async function prepare(
   groups: ReadonlyMap<string, GroupRecord>,
   deps: PrepareDeps,
   signal: AbortSignal,
+  onResolved: (versions: readonly string[]) => void,
 ): Promise<Prepared> {
   requireCapabilities(document);
   const membership = await deps.retrying(() => deps.dataPlane.thingGroups(signal), signal);
   const after = groupsAfter(document, groupOf(document), groups, membership);
   const resolved = await resolveComponents(rootsOf(after), deps, signal);
-  await Promise.all([...resolved.values()].map(({ recipe, arn }) => deps.files.fetchArtifacts(recipe, arn, signal)));
+  refuseOtherNucleus(resolved, deps.nucleus);
+  onResolved([...resolved].map(([name, { version }]) => `${name}@${version}`));
+  await fetchAll([...resolved.values()], deps.files, signal);
   const set = componentSet(document, resolved, current, after, deps.onIgnored);
   const byName = new Map(set.map((entry) => [entry.name, entry]));
   // Only to see that it can be done: a bad variable or a missing manifest must fail before anything changes.
-  buildSpecs(
+  const { failed } = buildSpecs(
     byName,
     deps.specContext((name) => resolved.get(name)?.recipe),
   );
+  for (const error of failed.values()) throw error;
   return { set, groups: after };
 }
 
@@ -60,6 +69,39 @@ function requireCapabilities(document: DeploymentDocument): void {
     'NUCLEUS_MISSING_REQUIRED_CAPABILITIES',
     `This runtime lacks what the deployment requires: ${unknown.join(', ')}`,
   );
+}
+
+/** The runtime provides this component itself, in one version: it cannot replace itself by a deployment. */
+function refuseOtherNucleus(resolved: ReadonlyMap<string, Resolution>, nucleus: PrepareDeps['nucleus']): void {
+  const asked = resolved.get(nucleus.component);
+  if (asked === undefined) return;
+  throw new Fault(
+    'UNAUTHORIZED_NUCLEUS_MINOR_VERSION_UPDATE',
+    `${nucleus.component} ${asked.version} is asked for, but this runtime is ${nucleus.version} and does not replace itself`,
+  );
+}
+
+/** Loads the artifacts of all components. After the first failure the others are ended, and that failure is thrown. */
+async function fetchAll(
+  components: readonly Resolution[],
+  files: Pick<ComponentFiles, 'fetchArtifacts'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const failure = new AbortController();
+  const either = AbortSignal.any([signal, failure.signal]);
+  const queue = components.values();
+  const workers = Array.from({ length: parallelComponents }, async () => {
+    try {
+      for (const { recipe, arn } of queue) {
+        either.throwIfAborted();
+        await files.fetchArtifacts(recipe, arn, either);
+      }
+    } catch (error) {
+      failure.abort(error);
+    }
+  });
+  await Promise.all(workers);
+  either.throwIfAborted();
 }
 
 function componentSet(

@@ -73,7 +73,11 @@ async function answerOf(need: Need, deps: ResolveDeps, signal: AbortSignal): Pro
   const local = await localVersion(need, deps);
   const ask = () =>
     deps.dataPlane.resolve(
-      { name: need.component, requirements: need.requirements, ...(local === undefined ? {} : { version: local }) },
+      {
+        name: need.component,
+        requirements: need.requirements,
+        ...(local === undefined ? {} : { version: local.version }),
+      },
       deps.attributes,
       signal,
     );
@@ -84,8 +88,7 @@ async function answerOf(need: Need, deps: ResolveDeps, signal: AbortSignal): Pro
     return { version: answer.version, recipe, arn: answer.arn };
   } catch (error) {
     signal.throwIfAborted();
-    const kept = local === undefined ? undefined : await deps.files.recipe(need.component, local);
-    if (local !== undefined && kept !== undefined) return { version: local, recipe: kept.recipe, arn: kept.arn };
+    if (local !== undefined) return local;
     const requirements = Object.entries(need.requirements).map(
       ([requirer, requirement]) => `${requirer} requires ${requirement}`,
     );
@@ -96,10 +99,16 @@ async function answerOf(need: Need, deps: ResolveDeps, signal: AbortSignal): Pro
   }
 }
 
-/** The running version if it fits, else the highest on disk that does. */
-async function localVersion(need: Need, deps: ResolveDeps): Promise<string | undefined> {
+/** The running version if it fits, else the highest on disk that does; one whose recipe cannot be read is none. */
+async function localVersion(need: Need, deps: ResolveDeps): Promise<Resolution | undefined> {
+  const { component } = need;
   const requirements = Object.values(need.requirements);
-  const running = deps.running(need.component);
-  const fits = (versions: readonly string[]) => highest(versions, requirements);
-  return fits(running === undefined ? [] : [running]) ?? fits(await deps.files.versions(need.component));
+  const running = deps.running(component);
+  const candidates = [running === undefined ? [] : [running], await deps.files.versions(component)];
+  for (const versions of candidates) {
+    const version = highest(versions, requirements);
+    const kept = version === undefined ? undefined : await deps.files.recipe(component, version).catch(() => undefined);
+    if (version !== undefined && kept !== undefined) return { version, ...kept };
+  }
+  return undefined;
 }

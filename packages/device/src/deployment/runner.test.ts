@@ -1,4 +1,4 @@
-import { type Json, silentLog } from '@greensward/kit';
+import { Fault, type Json, silentLog } from '@greensward/kit';
 import { describe, expect, test } from 'vitest';
 import type { ComponentSpec } from '../lifecycle/lifecycle.ts';
 import { type DeviceStore, openDeviceStore } from '../store/device-store.ts';
@@ -10,6 +10,8 @@ const catalogue: Catalogue = {
   App: { '1.0.0': { Lib: '^1.0.0' }, '2.0.0': { Lib: '^1.0.0' } },
   Lib: { '1.0.0': {}, '1.4.0': {} },
   Other: { '1.0.0': {} },
+  Plugin: { '1.0.0': {} },
+  'aws.greengrass.Nucleus': { '1.0.0': {} },
 };
 
 function document(
@@ -92,13 +94,20 @@ class TestDevice {
     this.runner?.arrive({ kind: 'shadow', configurationArn, document: content, cancel });
   }
 
+  /** `name STATE` of every component, those included that cannot be started at all. */
+  states(): string[] {
+    return [...this.lifecycle.statuses(), ...(this.runner?.unloadable() ?? [])].map(
+      ({ name, state }) => `${name} ${state}`,
+    );
+  }
+
   noJob(): void {
     this.runner?.arrive({ kind: 'no-job' });
   }
 
   /** Lets everything that can happen happen; true when the power went. */
   async rest(): Promise<boolean> {
-    for (let turn = 0; turn < 200; turn++) await Promise.resolve();
+    for (let turn = 0; turn < 400; turn++) await Promise.resolve();
     return this.transactionsLeft <= 0;
   }
 
@@ -277,6 +286,152 @@ describe('cancelling', () => {
     await device.off();
     expect(device.set()).toEqual({});
     expect(device.statuses()).toContain('CANCELED');
+  });
+});
+
+describe('what does not go well', () => {
+  const revision = (number: number, components: Readonly<Record<string, string>>, more: Record<string, Json> = {}) =>
+    document('line', number, components, more);
+
+  test('a recipe that cannot be read back while it is applied is rolled back from', async () => {
+    const device = await deployed((it) => it.job('j1', 1, revision(1, { App: '1.0.0' })));
+    device.files.damaged.add('App@2.0.0');
+    await deployed((it) => it.job('j2', 2, revision(2, { App: '2.0.0' })), device);
+    expect(device.set()).toEqual({ App: '1.0.0', Lib: '1.4.0' });
+    expect(device.runs()).toEqual(device.set());
+    expect(device.statuses().at(-1)).toBe('FAILED_ROLLBACK_COMPLETE');
+    expect(device.store.owedStatuses().at(-1)?.failure?.errorStack).toContain('LOCAL_RECIPE_CORRUPTED');
+  });
+
+  test('a recipe that is damaged at a start keeps no other component from it, and counts as BROKEN', async () => {
+    const device = await deployed((it) => it.job('j1', 1, revision(1, { App: '1.0.0', Other: '1.0.0' })));
+    device.files.damaged.add('Other@1.0.0');
+    device.start();
+    await device.rest();
+    expect(device.states().sort()).toEqual(['App RUNNING', 'Lib RUNNING', 'Other BROKEN']);
+    // The next deployment brings the recipe again.
+    device.files.damaged.clear();
+    device.job('j2', 2, revision(2, { App: '1.0.0', Other: '1.0.0' }));
+    await device.rest();
+    expect(device.states().sort()).toEqual(['App RUNNING', 'Lib RUNNING', 'Other RUNNING']);
+    await device.off();
+  });
+
+  test('a rollback restores what it can when one component before it could not run, and does not count that', async () => {
+    const device = new TestDevice((spec) => spec.version === '2.0.0');
+    await deployed((it) => it.job('j1', 1, revision(1, { App: '1.0.0', Other: '1.0.0' })), device);
+    device.files.damaged.add('Other@1.0.0');
+    await deployed((it) => it.job('j2', 2, revision(2, { App: '2.0.0' })), device);
+    expect(device.set()).toEqual({ App: '1.0.0', Lib: '1.4.0', Other: '1.0.0' });
+    expect(device.runs()).toEqual({ App: '1.0.0', Lib: '1.4.0' });
+    expect(device.statuses().at(-1)).toBe('FAILED_ROLLBACK_COMPLETE');
+  });
+
+  test('a rollback does not wait for what depends on a component that was BROKEN before', async () => {
+    let libBreaks = false;
+    const device = new TestDevice((spec) => spec.version === '2.0.0' || (libBreaks && spec.name === 'Lib'));
+    await deployed((it) => it.job('j1', 1, revision(1, { App: '1.0.0' })), device);
+    libBreaks = true;
+    await deployed((it) => it.job('j2', 2, revision(2, { App: '2.0.0' })), device);
+    expect(device.statuses().at(-1)).toBe('FAILED_ROLLBACK_COMPLETE');
+    expect(device.set()).toEqual({ App: '1.0.0', Lib: '1.4.0' });
+  });
+
+  test('under DO_NOTHING what the deployment would have removed runs on, is known, and goes with the next', async () => {
+    const device = new TestDevice((spec) => spec.version === '2.0.0');
+    await deployed((it) => it.job('j1', 1, revision(1, { Other: '1.0.0' })), device);
+    const doNothing = { failureHandlingPolicy: 'DO_NOTHING' };
+    device.start();
+    device.job('j2', 2, revision(2, { App: '2.0.0' }, doNothing));
+    await device.rest();
+    expect(device.set()).toEqual({ App: '2.0.0', Lib: '1.4.0', Other: '1.0.0' });
+    expect(device.runs()).toEqual(device.set());
+    device.job('j3', 3, revision(3, { App: '1.0.0' }));
+    await device.rest();
+    expect(device.set()).toEqual({ App: '1.0.0', Lib: '1.4.0' });
+    await device.off();
+  });
+
+  test('failed deployments leave the last good versions and those of the latest failure on disk', async () => {
+    const device = new TestDevice((spec) => spec.version === '2.0.0');
+    await deployed((it) => it.job('j1', 1, revision(1, { App: '1.0.0' })), device);
+    device.files.fetch = async (recipe) => {
+      if (recipe.componentName === 'Other') throw new Fault('ARTIFACT_CHECKSUM_MISMATCH', 'wrong bytes');
+    };
+    await deployed((it) => it.job('j2', 2, revision(2, { App: '1.0.0', Other: '1.0.0' })), device);
+    expect(device.statuses().at(-1)).toBe('FAILED_NO_STATE_CHANGE');
+    expect(device.files.stored()).toEqual(['App@1.0.0', 'Lib@1.4.0', 'Other@1.0.0']);
+    await deployed((it) => it.job('j3', 3, revision(3, { App: '2.0.0' })), device);
+    expect(device.statuses().at(-1)).toBe('FAILED_ROLLBACK_COMPLETE');
+    expect(device.files.stored()).toEqual(['App@1.0.0', 'App@2.0.0', 'Lib@1.4.0']);
+  });
+
+  test('a failed download ends the others before the deployment ends', async () => {
+    const device = new TestDevice();
+    let running = 0;
+    device.files.fetch = async (recipe, signal) => {
+      if (recipe.componentName === 'Lib') throw new Fault('ARTIFACT_CHECKSUM_MISMATCH', 'wrong bytes');
+      running += 1;
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+      running -= 1;
+    };
+    device.start();
+    device.job('j1', 1, revision(1, { App: '1.0.0', Other: '1.0.0' }));
+    await device.rest();
+    expect(device.statuses()).toEqual(['IN_PROGRESS', 'FAILED_NO_STATE_CHANGE']);
+    expect(running).toBe(0);
+    await device.off();
+    expect(device.store.owedStatuses().at(-1)?.failure?.errorStack).toContain('ARTIFACT_CHECKSUM_MISMATCH');
+  });
+
+  test('a nucleus of another version and a component type that needs the Java nucleus fail before anything changes', async () => {
+    for (const name of ['aws.greengrass.Nucleus', 'Plugin']) {
+      const device = await deployed((it) => it.job('j1', 1, revision(1, { [name]: '1.0.0' })));
+      expect(device.statuses().at(-1)).toBe('FAILED_NO_STATE_CHANGE');
+      expect(device.store.owedStatuses().at(-1)?.failure?.cause).toContain(name);
+    }
+  });
+});
+
+describe('a cloud that says the same again', () => {
+  const content = document('line', 1, { App: '1.0.0' });
+
+  test('hears the end of a deployment again when it asks for one that has ended', async () => {
+    const device = await deployed((it) => it.job('j1', 1, content));
+    for (const { id } of device.store.owedStatuses()) device.store.settle(id);
+    await deployed((it) => it.job('j1', 1, content), device);
+    expect(device.statuses()).toEqual(['SUCCESSFUL']);
+    // While that is owed it is not owed twice.
+    await deployed((it) => it.job('j1', 1, content), device);
+    expect(device.statuses()).toEqual(['SUCCESSFUL']);
+  });
+
+  test('gets a job run after all that the device took for cancelled', async () => {
+    const device = new TestDevice();
+    device.start();
+    device.job('j1', 1, content);
+    device.noJob();
+    device.job('j1', 1, content);
+    await device.rest();
+    await device.off();
+    expect(device.set()).toEqual({ App: '1.0.0', Lib: '1.4.0' });
+    expect(device.statuses().at(-1)).toBe('SUCCESSFUL');
+  });
+
+  test('does not cancel a new deployment by repeating an old one', async () => {
+    const device = await deployed((it) => it.job('j1', 1, content));
+    device.start();
+    device.job('j2', 2, document('line', 2, { Other: '1.0.0' }));
+    device.job('j1', 1, content);
+    await device.rest();
+    await device.off();
+    expect(device.set()).toEqual({ Other: '1.0.0' });
+  });
+
+  test('finds no document of an ended deployment in the store, only its end', async () => {
+    const device = await deployed((it) => it.job('j1', 1, content));
+    expect(device.store.deployment('job/j1/1')).toMatchObject({ stage: 'ENDED', document: null });
   });
 });
 

@@ -1,17 +1,24 @@
 import { type Log, messageOf } from '@greensward/kit';
 import { type DeploymentDocument, groupOf, parseDocument } from '@greensward/model/deployment-document';
 import type { Recipe } from '@greensward/model/recipe';
-import type { DetailedStatus } from '@greensward/protocol/vocabulary';
 import type { ComponentFiles } from '../components/components.ts';
-import type { ComponentSpec, ComponentStatus, Lifecycle } from '../lifecycle/lifecycle.ts';
+import type { ComponentStatus, Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { DeviceStore } from '../store/device-store.ts';
-import type { ComponentSet, DeploymentRecord, Failure, OwedStatus, SetEntry } from '../store/records.ts';
+import {
+  type ComponentSet,
+  type DeploymentOutcome,
+  type DeploymentRecord,
+  deploymentKey,
+  type Failure,
+  type GroupRecord,
+  type SetEntry,
+} from '../store/records.ts';
 import type { Arrival } from '../uplink/uplink.ts';
 import { nextDeployment, onArrival } from './arrivals.ts';
 import { brokenFailure, failureOf, staleFailure } from './failure.ts';
 import { type PrepareDeps, prepare } from './prepare.ts';
 import { isStale } from './roots.ts';
-import { buildSpec, buildSpecs, type SpecContext } from './specs.ts';
+import { type BuiltSpecs, buildSpecs, withHardDependers } from './specs.ts';
 
 export interface RunnerDeps extends PrepareDeps {
   readonly store: DeviceStore;
@@ -22,6 +29,12 @@ export interface RunnerDeps extends PrepareDeps {
   readonly onOwed: () => void;
   /** The journal cannot be written: a runtime that cannot remember must not go on. */
   readonly onFatal: (error: unknown) => void;
+}
+
+/** What the end of a deployment writes, besides its record. */
+interface End extends Pick<DeploymentOutcome, 'status' | 'detailedStatus' | 'failure'> {
+  readonly groups?: Readonly<Record<string, GroupRecord>>;
+  readonly set?: Iterable<SetEntry>;
 }
 
 /**
@@ -37,6 +50,8 @@ export class DeploymentRunner {
   private preparing: { readonly key: string; readonly abort: AbortController } | undefined;
   private wake: () => void = () => {};
   private loop: Promise<void> = Promise.resolve();
+  /** Components of the set that cannot even be given to the lifecycle, because their recipe is lost. */
+  private unable: readonly ComponentStatus[] = [];
 
   constructor(deps: RunnerDeps) {
     this.deps = deps;
@@ -56,6 +71,11 @@ export class DeploymentRunner {
     await this.loop;
   }
 
+  /** Components of the set that cannot run, and that the lifecycle therefore does not know: BROKEN. */
+  unloadable(): readonly ComponentStatus[] {
+    return this.unable;
+  }
+
   /** A deployment, or the end of one, from the cloud. */
   arrive(arrival: Arrival): void {
     if (this.stopping.signal.aborted) return;
@@ -69,53 +89,71 @@ export class DeploymentRunner {
 
   private change(arrival: Arrival): void {
     const { store, log } = this.deps;
-    const change = onArrival(arrival, store.openDeployments(), (key) => store.deployment(key) !== undefined);
+    const change = onArrival(arrival, store.openDeployments(), (key) => store.deployment(key));
+    const { cancel, enqueue } = change;
+    const outcome = change.tellAgain?.outcome;
+    const again = outcome !== undefined && !this.isOwed(change.tellAgain?.key) ? outcome : undefined;
+    if (cancel.length === 0 && enqueue === undefined && again === undefined) return;
     store.transaction(() => {
-      for (const record of change.cancel) {
+      for (const record of cancel) {
         log.info('deployment cancelled', { deployment: record.key, stage: record.stage });
         this.cancelInStore(record);
       }
-      if (change.enqueue) store.putDeployment(change.enqueue);
+      if (enqueue) store.putDeployment(enqueue);
+      if (again) store.owe(again);
     });
-    if (change.cancel.some((record) => record.key === this.preparing?.key))
+    if (cancel.some((record) => record.key === this.preparing?.key))
       this.preparing?.abort.abort(new Error('cancelled'));
-    if (change.cancel.length > 0) this.deps.onOwed();
-    if (change.enqueue) log.info('deployment arrived', { deployment: change.enqueue.key });
+    if (cancel.length > 0 || again) this.deps.onOwed();
+    if (enqueue) log.info('deployment arrived', { deployment: enqueue.key });
+  }
+
+  private isOwed(key: string | undefined): boolean {
+    return this.deps.store.owedStatuses().some(({ source }) => deploymentKey(source) === key);
   }
 
   private cancelInStore(record: DeploymentRecord): void {
-    const { store } = this.deps;
-    // The record stays, so that the same delivery does not run again. Of a job nothing is reported: CANCELED is the cloud's word.
-    store.putDeployment({ ...record, stage: 'ENDED' });
-    if (record.source.kind === 'job') return;
-    store.owe({ source: record.source, status: 'CANCELED', configurationArn: record.source.configurationArn });
+    const { source } = record;
+    // Of a job nothing is reported: CANCELED is the cloud's word. Should the cloud hand it out after all, it is run.
+    if (source.kind === 'job') this.deps.store.deleteDeployment(record.key);
+    else this.close(record, { source, status: 'CANCELED', configurationArn: source.configurationArn });
   }
 
-  /** Starts what ran before. One component that cannot start (its recipe is gone) does not keep the others from it. */
+  /** The record stays without its document, so that a repeat of it is known. */
+  private close({ key, source }: DeploymentRecord, outcome: DeploymentOutcome): void {
+    this.deps.store.putDeployment({ key, source, document: null, stage: 'ENDED', outcome });
+    this.deps.store.owe(outcome);
+  }
+
+  /** Starts what ran before. One component that cannot start (its recipe is lost) does not keep the others from it. */
   private async boot(): Promise<void> {
-    const { store, lifecycle, log } = this.deps;
-    const set = store.components();
-    const context = await this.contextOf(set);
-    const specs = new Map<string, ComponentSpec>();
-    for (const entry of set.values()) {
+    const { store, lifecycle } = this.deps;
+    lifecycle.apply((await this.load(store.components())).specs);
+  }
+
+  private async load(set: ComponentSet): Promise<BuiltSpecs> {
+    const recipes = new Map<string, () => Recipe | undefined>();
+    for (const { name, version } of set.values()) {
       try {
-        specs.set(entry.name, buildSpec(entry, set, context));
+        const found = await this.deps.files.recipe(name, version);
+        recipes.set(name, () => found?.recipe);
       } catch (error) {
-        log.error('a component cannot start', {
-          component: entry.name,
-          version: entry.version,
-          reason: messageOf(error),
+        recipes.set(name, () => {
+          throw error;
         });
       }
     }
-    lifecycle.apply(specs);
-  }
-
-  private async contextOf(set: ComponentSet): Promise<SpecContext> {
-    const recipes = new Map<string, Recipe | undefined>();
-    for (const { name, version } of set.values())
-      recipes.set(name, (await this.deps.files.recipe(name, version))?.recipe);
-    return this.deps.specContext((name) => recipes.get(name));
+    const built = buildSpecs(
+      set,
+      this.deps.specContext((name) => recipes.get(name)?.()),
+    );
+    this.unable = [...built.failed].map(([name, error]) => {
+      const version = set.get(name)?.version ?? '';
+      const reason = messageOf(error);
+      this.deps.log.error('a component cannot start', { component: name, version, reason });
+      return { name, version, state: 'BROKEN', statusCodes: ['INSTALL_IO_ERROR'], reason, changedAt: 0 };
+    });
+    return built;
   }
 
   private async run(): Promise<void> {
@@ -140,8 +178,8 @@ export class DeploymentRunner {
           stage: record.stage,
           reason: messageOf(error),
         });
-        const detailed = record.change === undefined ? 'FAILED_NO_STATE_CHANGE' : 'FAILED_UNABLE_TO_ROLLBACK';
-        this.end(record, undefined, 'FAILED', detailed, record.failure ?? failureOf(error));
+        const detailedStatus = record.change === undefined ? 'FAILED_NO_STATE_CHANGE' : 'FAILED_UNABLE_TO_ROLLBACK';
+        this.end(record, undefined, { status: 'FAILED', detailedStatus, failure: record.failure ?? failureOf(error) });
       }
     }
   }
@@ -151,7 +189,8 @@ export class DeploymentRunner {
     try {
       document = parseDocument(record.document);
     } catch (error) {
-      this.end(record, undefined, 'FAILED', 'FAILED_NO_STATE_CHANGE', failureOf(error));
+      const failure = failureOf(error);
+      this.end(record, undefined, { status: 'FAILED', detailedStatus: 'FAILED_NO_STATE_CHANGE', failure });
       return;
     }
     switch (record.stage) {
@@ -171,7 +210,7 @@ export class DeploymentRunner {
   private begin(record: DeploymentRecord, document: DeploymentDocument): void {
     const { store } = this.deps;
     if (record.source.kind === 'job' && isStale(document, store.groups().get(groupOf(document)))) {
-      this.end(record, document, 'REJECTED', 'REJECTED', staleFailure);
+      this.end(record, document, { status: 'REJECTED', detailedStatus: 'REJECTED', failure: staleFailure });
       return;
     }
     store.transaction(() => {
@@ -185,15 +224,16 @@ export class DeploymentRunner {
     const { store, lifecycle } = this.deps;
     const abort = new AbortController();
     this.preparing = { key: record.key, abort };
+    let tried: readonly string[] = [];
     try {
       const signal = AbortSignal.any([abort.signal, this.stopping.signal]);
-      const { set, groups } = await prepare(document, store.components(), store.groups(), this.deps, signal);
+      const current = store.components();
+      const { set, groups } = await prepare(document, current, store.groups(), this.deps, signal, (versions) => {
+        tried = versions;
+      });
       signal.throwIfAborted();
-      const change = {
-        previous: [...store.components().values()],
-        brokenBefore: lifecycle.statuses().flatMap(({ name, state }) => (state === 'BROKEN' ? [name] : [])),
-        groups,
-      };
+      const broken = [...lifecycle.statuses(), ...this.unable].filter(({ state }) => state === 'BROKEN');
+      const change = { previous: [...current.values()], brokenBefore: broken.map(({ name }) => name), groups };
       store.transaction(() => {
         store.replaceComponents(set);
         store.putDeployment({ ...record, stage: 'APPLYING', change });
@@ -201,7 +241,9 @@ export class DeploymentRunner {
     } catch (error) {
       // Cancelled: `arrive` has ended it already. Stopping: the journal says PREPARING, the next start begins it again.
       if (abort.signal.aborted || this.stopping.signal.aborted) return;
-      this.end(record, document, 'FAILED', 'FAILED_NO_STATE_CHANGE', failureOf(error));
+      const failure = failureOf(error);
+      this.end(record, document, { status: 'FAILED', detailedStatus: 'FAILED_NO_STATE_CHANGE', failure });
+      await this.tidy(store.components().values(), tried);
     } finally {
       this.preparing = undefined;
     }
@@ -212,85 +254,102 @@ export class DeploymentRunner {
     const { change } = record;
     if (change === undefined) throw new Error('a deployment that is being applied has no change');
     const set = store.components();
-    const broken = await this.bringUp(set, new Set(set.keys()));
-    if (broken.length === 0) {
+    const failure = await this.bringUp(set);
+    if (failure === undefined) {
       await lifecycle.prune(new Set(set.keys()));
       this.stopping.signal.throwIfAborted();
-      this.end(record, document, 'SUCCEEDED', 'SUCCESSFUL', undefined, change.groups);
-      await this.tidy(set, change.previous);
+      this.end(record, document, { status: 'SUCCEEDED', detailedStatus: 'SUCCESSFUL', groups: change.groups });
+      await this.tidy(set.values(), change.previous.map(nameAndVersion));
       return;
     }
-    const failure = brokenFailure(broken, (name) => set.get(name)?.arn);
     if (document.failureHandlingPolicy === 'DO_NOTHING') {
-      this.end(record, document, 'FAILED', 'FAILED_ROLLBACK_NOT_REQUESTED', failure, change.groups);
+      // Everything is left as it is, so what was to be removed still runs.
+      const all = [...set.values(), ...change.previous.filter(({ name }) => !set.has(name))];
+      const { groups } = change;
+      const detailedStatus = 'FAILED_ROLLBACK_NOT_REQUESTED';
+      this.end(record, document, { status: 'FAILED', detailedStatus, failure, groups, set: all });
+      await this.tidy(all, change.previous.map(nameAndVersion));
       return;
     }
     this.deps.log.warn('deployment failed, rolling back', { deployment: record.key, reason: failure.cause });
+    const tried = [...set.values()].map(nameAndVersion);
     store.transaction(() => {
       store.replaceComponents(change.previous);
-      store.putDeployment({ ...record, stage: 'ROLLING_BACK', failure });
+      store.putDeployment({ ...record, stage: 'ROLLING_BACK', failure, change: { ...change, tried } });
     });
   }
 
+  /** Applies a set and waits until all of it runs; returns why it does not. */
+  private async bringUp(set: ComponentSet): Promise<Failure | undefined> {
+    const { signal } = this.stopping;
+    try {
+      const { specs, failed } = await this.load(set);
+      for (const error of failed.values()) throw error;
+      this.deps.lifecycle.apply(specs);
+      const outcome = await this.deps.lifecycle.settled(new Set(specs.keys()), signal);
+      signal.throwIfAborted();
+      return outcome.ok ? undefined : brokenFailure(outcome.broken, (name) => set.get(name)?.arn);
+    } catch (error) {
+      signal.throwIfAborted();
+      return failureOf(error);
+    }
+  }
+
+  /** Brings back the set before, as far as it ran: what was BROKEN, and what needs it, is not waited for. */
   private async rollBack(record: DeploymentRecord, document: DeploymentDocument): Promise<void> {
     const { store, lifecycle } = this.deps;
     const set = store.components();
-    const tolerated = new Set(record.change?.brokenBefore);
-    const broken = await this.bringUp(set, new Set([...set.keys()].filter((name) => !tolerated.has(name))));
+    const { specs, failed } = await this.load(set);
+    lifecycle.apply(specs);
+    const before = record.change?.brokenBefore ?? [];
+    const tolerated = withHardDependers(before, specs);
+    const awaited = new Set([...specs.keys()].filter((name) => !tolerated.has(name)));
+    const outcome = await lifecycle.settled(awaited, this.stopping.signal);
     await lifecycle.prune(new Set(set.keys()));
     this.stopping.signal.throwIfAborted();
-    const detailed = broken.length === 0 ? 'FAILED_ROLLBACK_COMPLETE' : 'FAILED_UNABLE_TO_ROLLBACK';
-    this.end(record, document, 'FAILED', detailed, record.failure);
+    const restored = outcome.ok && [...failed.keys()].every((name) => tolerated.has(name));
+    const detailedStatus = restored ? 'FAILED_ROLLBACK_COMPLETE' : 'FAILED_UNABLE_TO_ROLLBACK';
+    this.end(record, document, {
+      status: 'FAILED',
+      detailedStatus,
+      ...(record.failure === undefined ? {} : { failure: record.failure }),
+    });
+    await this.tidy(set.values(), record.change?.tried ?? []);
   }
 
-  /** Applies a set and waits for it; returns what broke. */
-  private async bringUp(set: ComponentSet, names: ReadonlySet<string>): Promise<readonly ComponentStatus[]> {
-    const { lifecycle } = this.deps;
-    lifecycle.apply(buildSpecs(set, await this.contextOf(set)));
-    const outcome = await lifecycle.settled(names, this.stopping.signal);
-    this.stopping.signal.throwIfAborted();
-    return outcome.ok ? [] : outcome.broken;
-  }
-
-  private end(
-    record: DeploymentRecord,
-    document: DeploymentDocument | undefined,
-    status: OwedStatus['status'],
-    detailedStatus: DetailedStatus,
-    failure: Failure | undefined,
-    groups?: Parameters<DeviceStore['replaceGroups']>[0],
-  ): void {
+  private end(record: DeploymentRecord, document: DeploymentDocument | undefined, end: End): void {
     const { store, log } = this.deps;
-    const configurationArn = document?.configurationArn;
+    const { groups, set, ...told } = end;
+    const { configurationArn, deploymentId } = document ?? {};
     store.transaction(() => {
       if (groups !== undefined) store.replaceGroups(groups);
-      const { change: _, ...rest } = record;
-      store.putDeployment({ ...rest, stage: 'ENDED' });
-      store.owe({
+      if (set !== undefined) store.replaceComponents(set);
+      this.close(record, {
         source: record.source,
-        status,
-        detailedStatus,
-        ...(failure === undefined ? {} : { failure }),
-        ...(document === undefined ? {} : { deploymentId: document.deploymentId }),
+        ...told,
+        ...(deploymentId === undefined ? {} : { deploymentId }),
         ...(configurationArn === undefined ? {} : { configurationArn }),
       });
     });
-    log.info('deployment ended', {
-      deployment: record.key,
-      status,
-      detailedStatus,
-      ...(failure ? { reason: failure.cause } : {}),
-    });
+    const { status, detailedStatus, failure } = end;
+    const reason = failure ? { reason: failure.cause } : {};
+    log.info('deployment ended', { deployment: record.key, status, detailedStatus, ...reason });
     this.deps.onOwed();
   }
 
-  /** Deletes component versions that neither the set nor the one before it uses. A failure costs disk space, no more. */
-  private async tidy(set: ComponentSet, previous: readonly SetEntry[]): Promise<void> {
-    const keep = new Set([...set.values(), ...previous].map(({ name, version }) => `${name}@${version}`));
+  /**
+   * Deletes component versions but those of the set and of `more`. After failures too, or the disk fills up with what never ran.
+   * What it cannot delete costs disk space, no more.
+   */
+  private async tidy(set: Iterable<SetEntry>, more: readonly string[]): Promise<void> {
     try {
-      await this.deps.files.prune(keep);
+      await this.deps.files.prune(new Set([...[...set].map(nameAndVersion), ...more]));
     } catch (error) {
       this.deps.log.warn('old component versions are left on disk', { reason: messageOf(error) });
     }
   }
+}
+
+function nameAndVersion({ name, version }: SetEntry): string {
+  return `${name}@${version}`;
 }

@@ -24,10 +24,17 @@ export interface SpecContext {
  * The component as it is to run.
  *
  * @throws Fault `LOCAL_RECIPE_NOT_FOUND` without a recipe or a manifest for this platform, `CONFIG_INTERPOLATE_ERROR` for a bad
- * variable, `COMPONENT_BOOTSTRAP_ERROR` for a bootstrap step, which this runtime does not run yet.
+ * variable, `COMPONENT_BOOTSTRAP_ERROR` for a bootstrap step and `CUSTOM_PLUGIN_NOT_SUPPORTED` for a component that only the Java
+ * nucleus can run: this runtime would report as done what it did not do.
  */
-export function buildSpec(entry: SetEntry, set: ComponentSet, context: SpecContext): ComponentSpec {
+function buildSpec(entry: SetEntry, set: ComponentSet, context: SpecContext): ComponentSpec {
   const recipe = requireRecipe(entry, context);
+  if (recipe.componentType !== 'aws.greengrass.generic') {
+    throw new Fault(
+      'CUSTOM_PLUGIN_NOT_SUPPORTED',
+      `${entry.name} ${entry.version} is of type ${recipe.componentType}, which this runtime cannot run`,
+    );
+  }
   const manifest = selectManifest(recipe, context.attributes);
   if (manifest === undefined) {
     throw new Fault(
@@ -71,9 +78,38 @@ export function buildSpec(entry: SetEntry, set: ComponentSet, context: SpecConte
   };
 }
 
-/** Every component of a set as it is to run; the first that cannot be is thrown. */
-export function buildSpecs(set: ComponentSet, context: SpecContext): ReadonlyMap<string, ComponentSpec> {
-  return new Map([...set.values()].map((entry) => [entry.name, buildSpec(entry, set, context)]));
+/** The components of a set as they are to run, and why those that cannot run cannot. */
+export interface BuiltSpecs {
+  readonly specs: ReadonlyMap<string, ComponentSpec>;
+  readonly failed: ReadonlyMap<string, unknown>;
+}
+
+export function buildSpecs(set: ComponentSet, context: SpecContext): BuiltSpecs {
+  const specs = new Map<string, ComponentSpec>();
+  const failed = new Map<string, unknown>();
+  for (const entry of set.values()) {
+    try {
+      specs.set(entry.name, buildSpec(entry, set, context));
+    } catch (error) {
+      failed.set(entry.name, error);
+    }
+  }
+  return { specs, failed };
+}
+
+/** The names, and every component that needs one of them: directly or not, by HARD dependencies only. */
+export function withHardDependers(
+  names: Iterable<string>,
+  specs: ReadonlyMap<string, Pick<ComponentSpec, 'dependencies'>>,
+): ReadonlySet<string> {
+  const result = new Set(names);
+  for (let size = -1; size !== result.size; ) {
+    size = result.size;
+    for (const [name, { dependencies }] of specs) {
+      if ([...dependencies].some(([dependency, type]) => type === 'HARD' && result.has(dependency))) result.add(name);
+    }
+  }
+  return result;
 }
 
 function requireRecipe(entry: SetEntry, context: SpecContext): Recipe {

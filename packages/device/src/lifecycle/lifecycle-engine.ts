@@ -63,6 +63,7 @@ class LifecycleEngine implements Lifecycle {
       for (const [name, spec] of desired) {
         this.#unwanted.delete(name);
         const supervisor = this.#supervisors.get(name);
+        this.#warnOfLimits(spec, supervisor?.spec);
         if (supervisor === undefined) {
           this.#supervisors.set(name, this.#supervise(spec));
           requests.set(name, 'start');
@@ -144,6 +145,18 @@ class LifecycleEngine implements Lifecycle {
       await supervisor?.endProcesses();
     });
     return this.#stopped;
+  }
+
+  /** Limits are taken and kept, but not enforced: said once for each component, and again when they change. */
+  #warnOfLimits({ name, limits }: ComponentSpec, before: ComponentSpec | undefined): void {
+    const { memory = 0, cpus = 0 } = limits ?? {};
+    const same = (before?.limits?.memory ?? 0) === memory && (before?.limits?.cpus ?? 0) === cpus;
+    if (same || (memory === 0 && cpus === 0)) return;
+    this.#options.log.warn('system resource limits are not enforced by this runtime', {
+      component: name,
+      memory,
+      cpus,
+    });
   }
 
   #supervise(spec: ComponentSpec): Supervisor {

@@ -27,7 +27,7 @@ export interface ComponentSpec {
   readonly workPath: string;
   /** `user[:group]` for steps without RequiresPrivilege. */
   readonly user?: string;
-  /** Folders that are given to `user` before the first step, besides the work folder: the component's artifacts. */
+  /** Folders whose contents are given to `user` before the first step: the component's artifacts. The work folder is, whole. */
   readonly artifactPaths?: readonly string[];
   readonly limits?: { readonly memory?: number; readonly cpus?: number };
 }

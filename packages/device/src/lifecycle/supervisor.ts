@@ -181,7 +181,8 @@ export class Supervisor {
     const { workPath, artifactPaths = [], user, name } = this.#spec;
     for (const path of [workPath, ...artifactPaths]) {
       if (user === undefined || this.#isStale(generation) || !this.#deps.platform.exists(path)) continue;
-      await this.#deps.platform.setOwner(path, user).catch((error: unknown) => {
+      // The folder of the artifacts stays the runtime's own: nobody is to put other files there.
+      await this.#deps.platform.setOwner(path, user, path === workPath ? 'all' : 'contents').catch((error: unknown) => {
         // Not fatal: the files may be readable all the same, and a user that does not exist fails the step itself.
         const reason = messageOf(error);
         this.#deps.log.warn('files may not be accessible to the component', { component: name, path, reason });

@@ -54,8 +54,8 @@ export interface Platform {
   exists(path: string): boolean;
   /** Sets mode and, for a folder, everything below it. */
   setPermission(path: string, permission: FilePermission): Promise<void>;
-  /** Gives a folder and what is in it to a component's user; does nothing where the runtime may not. */
-  setOwner(path: string, user: string | undefined): Promise<void>;
+  /** Gives a folder with what is in it, or only what is in it, to a component's user; does nothing where the runtime may not. */
+  setOwner(path: string, user: string, what: 'all' | 'contents'): Promise<void>;
   /** Free bytes on the volume of a path. */
   freeSpace(path: string): Promise<number>;
 }

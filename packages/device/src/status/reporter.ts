@@ -1,4 +1,13 @@
-import { type Backoff, backoffDelay, type Cancel, type Clock, type Log, messageOf, type Timers } from '@greensward/kit';
+import {
+  type Backoff,
+  backoffDelay,
+  type Cancel,
+  type Clock,
+  Fault,
+  type Log,
+  messageOf,
+  type Timers,
+} from '@greensward/kit';
 import { type FleetStatusDeployment, fleetStatusPayloads } from '@greensward/protocol/fleet-status';
 import type { FleetStatusTrigger } from '@greensward/protocol/vocabulary';
 import type { ComponentStatus, Lifecycle } from '../lifecycle/lifecycle.ts';
@@ -24,12 +33,17 @@ export interface ReporterDeps {
 const retry: Backoff = { firstMs: 1000, maxMs: 60_000 };
 /** Reference: messages about component states are at least 3 s apart. */
 const statusPauseMs = 3000;
+/** Reference: a reconnect this soon after a message, with nothing changed since, is silent. */
+const reconnectPauseMs = 60_000;
 /** Reference: a complete message every day. */
 const cadenceMs = 86_400_000;
 
 /**
- * Tells the cloud: the owed deployment statuses in order, each until it is acknowledged, and the fleet status. One delivery
- * runs at a time; whatever asks for one while it runs makes it look again. Nothing is sent before NUCLEUS_LAUNCH.
+ * Tells the cloud: the owed deployment statuses in order, each until it is acknowledged, and the fleet status. Nothing is sent
+ * before NUCLEUS_LAUNCH.
+ *
+ * Modes: idle; delivering (`delivering`: whatever asks for a delivery makes it look again); waiting after a failure
+ * (`cancelRetry` is set: what is asked for meanwhile waits too, but a new connection ends the pause); stopped.
  */
 export class StatusReporter {
   private readonly deps: ReporterDeps;
@@ -38,10 +52,14 @@ export class StatusReporter {
   private reported: ReadonlyMap<string, string> = new Map();
   private launched = false;
   private pending: FleetStatusTrigger | undefined;
-  private running: Promise<void> | undefined;
+  /** A component changed since the last message. */
+  private changed = false;
+  private publishedAt = Number.NEGATIVE_INFINITY;
+  private running: Promise<void> = Promise.resolve();
+  private delivering = false;
   private again = false;
   private failures = 0;
-  private cancelRetry: Cancel = () => {};
+  private cancelRetry: Cancel | undefined;
   private cancelPause: Cancel | undefined;
   private cancelCadence: Cancel = () => {};
   private stopped = false;
@@ -54,9 +72,11 @@ export class StatusReporter {
     const { uplink, lifecycle } = this.deps;
     this.undo.push(
       uplink.onConnection((connected) => {
+        this.endPause();
         if (!connected) return;
-        if (this.launched) this.pending ??= 'RECONNECT';
         this.failures = 0;
+        const recent = this.deps.timers.monotonic() - this.publishedAt < reconnectPauseMs;
+        if (this.launched && (this.changed || !recent)) this.want('RECONNECT');
         this.deliver();
       }),
       lifecycle.onChange((status) => this.onComponent(status)),
@@ -68,37 +88,44 @@ export class StatusReporter {
   async stop(): Promise<void> {
     this.stopped = true;
     for (const undo of this.undo) undo();
-    this.cancelRetry();
+    this.endPause();
     this.cancelPause?.();
     this.cancelCadence();
     await this.running;
   }
 
-  /** Something is owed, or a message is due: delivers it, or looks again after the delivery that runs. */
+  /** Something is owed, or a message is due: delivers it, or looks again after the delivery or the pause there is. */
   deliver(): void {
-    if (this.stopped) return;
+    if (this.stopped || this.cancelRetry !== undefined) return;
     this.again = true;
-    this.running ??= this.run().finally(() => {
-      this.running = undefined;
-    });
+    if (!this.delivering) this.running = this.run();
+  }
+
+  private endPause(): void {
+    this.cancelRetry?.();
+    this.cancelRetry = undefined;
   }
 
   private async run(): Promise<void> {
-    while (this.again && !this.stopped) {
-      this.again = false;
-      if (!this.deps.uplink.connected()) return; // The next connection starts it.
-      try {
+    this.delivering = true;
+    try {
+      while (this.again && !this.stopped) {
+        this.again = false;
+        if (!this.deps.uplink.connected()) return; // The next connection starts it.
         await this.deliverAll();
         this.failures = 0;
-      } catch (error) {
-        this.failures += 1;
-        this.deps.log.warn('status is not delivered yet', { reason: messageOf(error) });
-        this.cancelRetry();
-        this.cancelRetry = this.deps.timers.after(backoffDelay(retry, this.failures, this.deps.chance()), () =>
-          this.deliver(),
-        );
-        return;
       }
+    } catch (error) {
+      this.failures += 1;
+      this.deps.log.warn('status is not delivered yet', { reason: messageOf(error) });
+      if (this.stopped || !this.deps.uplink.connected()) return;
+      this.cancelRetry = this.deps.timers.after(backoffDelay(retry, this.failures, this.deps.chance()), () => {
+        this.cancelRetry = undefined;
+        this.deliver();
+      });
+    } finally {
+      // In the same turn as the last look at `again`: what is asked for from now on starts a delivery of its own.
+      this.delivering = false;
     }
   }
 
@@ -115,7 +142,7 @@ export class StatusReporter {
     if (trigger === undefined || this.stopped) return;
     this.pending = undefined;
     await this.publish(trigger).catch((error: unknown) => {
-      this.pending ??= trigger;
+      this.want(trigger);
       throw error;
     });
   }
@@ -156,13 +183,27 @@ export class StatusReporter {
       components,
       ...(deployment === undefined ? {} : { deployment }),
     });
-    for (const payload of fleetStatusPayloads(message))
-      await uplink.publishFleetStatus(new TextDecoder().decode(payload));
+    this.changed = false;
+    try {
+      for (const payload of fleetStatusPayloads(message))
+        await uplink.publishFleetStatus(new TextDecoder().decode(payload));
+    } catch (error) {
+      // A cloud that will never take this message must still hear how deployments end.
+      if (!(error instanceof Fault) || error.retryable) throw error;
+      this.deps.log.warn('the cloud refuses the fleet status', { trigger, reason: error.message });
+    }
+    this.publishedAt = this.deps.timers.monotonic();
     const present = components.filter((row) => row.status !== 'UNINSTALLED');
     this.reported = new Map(present.map((row) => [row.componentName, row.version ?? '']));
   }
 
+  /** A message becomes due; the complete one of the day gives way to no other. */
+  private want(trigger: FleetStatusTrigger): void {
+    if (this.pending !== 'CADENCE') this.pending = trigger;
+  }
+
   private onComponent(status: ComponentStatus): void {
+    this.changed = true;
     // Reference: ERRORED is told always; BROKEN, and coming to rest, outside a deployment.
     const tells =
       status.state === 'ERRORED' ||
@@ -170,14 +211,14 @@ export class StatusReporter {
     if (!tells || this.cancelPause !== undefined) return;
     this.cancelPause = this.deps.timers.after(statusPauseMs, () => {
       this.cancelPause = undefined;
-      this.pending = 'COMPONENT_STATUS_CHANGE';
+      this.want('COMPONENT_STATUS_CHANGE');
       this.deliver();
     });
   }
 
   private scheduleCadence(): void {
     this.cancelCadence = this.deps.timers.after(cadenceMs, () => {
-      this.pending = 'CADENCE';
+      this.want('CADENCE');
       this.deliver();
       this.scheduleCadence();
     });

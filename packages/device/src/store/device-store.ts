@@ -1,6 +1,13 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { Fault, messageOf } from '@greensward/kit';
-import type { ComponentSet, DeploymentRecord, GroupRecord, OwedStatus, SetEntry } from './records.ts';
+import type {
+  ComponentSet,
+  DeploymentOutcome,
+  DeploymentRecord,
+  GroupRecord,
+  OwedStatus,
+  SetEntry,
+} from './records.ts';
 
 /** Version of the tables; a store of a newer runtime is refused, one of an older runtime is migrated. */
 const schemaVersion = 1;
@@ -29,13 +36,15 @@ export interface DeviceStore {
   replaceGroups(groups: Readonly<Record<string, GroupRecord>>): void;
   /** Deployments that have not ended, in the order of their arrival. */
   openDeployments(): readonly DeploymentRecord[];
+  /** True while a deployment replaces components: one is APPLYING or ROLLING_BACK. */
+  isChanging(): boolean;
   deployment(key: string): DeploymentRecord | undefined;
   /** Inserts or replaces; an ended one pushes the oldest ended ones out of the history. */
   putDeployment(record: DeploymentRecord): void;
   deleteDeployment(key: string): void;
   /** Oldest first. */
   owedStatuses(): readonly OwedStatus[];
-  owe(status: Omit<OwedStatus, 'id' | 'reported'>): void;
+  owe(status: DeploymentOutcome): void;
   updateOwed(status: OwedStatus): void;
   settle(id: number): void;
   /** The next number of a named sequence, from 0, never given twice. */
@@ -92,6 +101,8 @@ export function openDeviceStore(file: string): DeviceStore {
       }
     },
     openDeployments: () => rows("select record from deployment where stage <> 'ENDED' order by ordinal", 'record'),
+    isChanging: () =>
+      sql("select 1 from deployment where stage in ('APPLYING', 'ROLLING_BACK') limit 1").get() !== undefined,
     deployment: (key) => rows<DeploymentRecord>('select record from deployment where key = ?', 'record', key)[0],
     putDeployment(record) {
       const text = JSON.stringify(record);

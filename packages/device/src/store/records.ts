@@ -59,22 +59,25 @@ export interface Change {
   readonly brokenBefore: readonly string[];
   /** The groups as they will be when it is committed. */
   readonly groups: Readonly<Record<string, GroupRecord>>;
+  /** While it rolls back: what was tried (`name@version`), kept on disk for another try. */
+  readonly tried?: readonly string[];
 }
 
 export interface DeploymentRecord {
   /** Unique per delivery: the same job queued again (a retry) is another deployment. */
   readonly key: string;
   readonly source: DeploymentSource;
-  /** The document as it came. */
+  /** The document as it came; null once ENDED. */
   readonly document: Json;
   readonly stage: Stage;
   readonly change?: Change;
   readonly failure?: Failure;
+  /** How it ended, for a cloud that asks again for what it was told already. */
+  readonly outcome?: DeploymentOutcome;
 }
 
-/** A status that the cloud has not acknowledged yet. */
-export interface OwedStatus {
-  readonly id: number;
+/** The status of a deployment, and what goes with it. */
+export interface DeploymentOutcome {
   readonly source: DeploymentSource;
   readonly status: 'IN_PROGRESS' | 'SUCCEEDED' | 'FAILED' | 'REJECTED' | 'CANCELED';
   readonly detailedStatus?: DetailedStatus;
@@ -82,6 +85,11 @@ export interface OwedStatus {
   /** For the fleet status message that goes with a terminal status. */
   readonly deploymentId?: string;
   readonly configurationArn?: string;
+}
+
+/** A status that the cloud has not acknowledged yet. */
+export interface OwedStatus extends DeploymentOutcome {
+  readonly id: number;
   /** Parts that are delivered already, so that a repeat sends only the rest. */
   readonly reported: boolean;
 }

@@ -1,6 +1,6 @@
 import { type Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { Fault, messageOf, type Timers } from '@greensward/kit';
+import { type Cancel, Fault, messageOf, type Timers } from '@greensward/kit';
 
 /** TCP and TLS together must be done in this time. */
 const connectMs = 5_000;
@@ -43,10 +43,15 @@ function send(call: HttpCall, timers: Timers): Promise<Sent> {
     const secure = url.protocol === 'https:';
     const request: ClientRequest = secure ? httpsRequest(url, options) : httpRequest(url, options);
     let response: IncomingMessage | undefined;
-    const cancel = timers.after(connectMs, () => request.destroy(new Error(`no connection within ${connectMs} ms`)));
+    let cancel: Cancel = () => {};
+    let used = false;
+    // From here on, not before: a request may have waited for its turn while others load large files.
     request.on('socket', (socket) => {
-      if (request.reusedSocket) cancel();
-      else socket.once(secure ? 'secureConnect' : 'connect', cancel);
+      // `reusedSocket` does not tell: it is false for a request that waited and got the connection of the one before it.
+      used = !socket.connecting;
+      if (used) return;
+      cancel = timers.after(connectMs, () => request.destroy(new Error(`no connection within ${connectMs} ms`)));
+      socket.once(secure ? 'secureConnect' : 'connect', () => cancel());
     });
     request.on('timeout', () => {
       const error = new Error(`nothing was received for ${idleMs} ms`);
@@ -55,7 +60,7 @@ function send(call: HttpCall, timers: Timers): Promise<Sent> {
     });
     request.on('error', (error) => {
       cancel();
-      resolve({ error, staleConnection: request.reusedSocket && isReset(error) });
+      resolve({ error, staleConnection: used && isReset(error) });
     });
     request.on('response', (answer) => {
       cancel();

@@ -328,3 +328,15 @@ test('a listener that never speaks TLS is given up in time', async () => {
   });
   plain.close();
 });
+
+test('a call that waits for its turn behind slow ones does not count as one without a connection', async () => {
+  handler = (request, response) => {
+    systemTimers.after(150, () => answer(200, { resolvedComponentVersions: [resolved] })(request, response, ''));
+  };
+  // The limit for a connection: 100 ms.
+  const timers = { ...systemTimers, after: (ms: number, task: () => void) => systemTimers.after(ms / 50, task) };
+  const config = { dataPlaneUrl: base, thingName: 'core-01' };
+  const plane = createDataPlane({ config, tls: certificates.device, log: silentLog, timers });
+  const answers = await Promise.all(Array.from({ length: 12 }, () => resolve(plane)));
+  expect(answers.length).toBe(12);
+});

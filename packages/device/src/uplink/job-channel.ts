@@ -16,7 +16,6 @@ import {
 } from '@greensward/protocol/topics';
 import { DETAILED_STATUSES } from '@greensward/protocol/vocabulary';
 import type { Channel, ChannelDeps } from './channel.ts';
-import { noJobsSeen, seeJob } from './job-dedupe.ts';
 import { PendingRequests } from './pending-requests.ts';
 import type { StatusReport } from './uplink.ts';
 
@@ -39,14 +38,16 @@ export function createJobChannel(deps: ChannelDeps): Channel<JobReport> {
   const updates = jobTopic(thingName, '+', 'update', DEPLOYMENT_NAMESPACE);
   const notify = jobsNotifyTopic(thingName, 'notify', DEPLOYMENT_NAMESPACE);
   const pending = new PendingRequests(timers, deps.timeoutMs);
-  let seen = noJobsSeen;
+  /** Token of the last question for the next job. Only its answer counts: all others are out of date. */
+  let question: string | undefined;
   /** A notification spoke of a queued job that has not arrived. */
   let announced = false;
   let asked = 0;
   let cancelAskAgain: Cancel = () => {};
 
   function ask(): void {
-    deps.send(next, jobGetRequest(thingName, NEXT_JOB, deps.ids.uuid())).catch((error: unknown) => {
+    question = deps.ids.uuid();
+    deps.send(next, jobGetRequest(thingName, NEXT_JOB, question)).catch((error: unknown) => {
       log.debug('asking for the next job failed', { reason: messageOf(error) });
     });
   }
@@ -59,18 +60,19 @@ export function createJobChannel(deps: ChannelDeps): Channel<JobReport> {
   }
 
   function answered(payload: Uint8Array): void {
-    const { execution } = parseJobAnswer(payload);
+    const { clientToken, execution } = parseJobAnswer(payload);
+    // A resumed session may bring what an earlier question was answered; a cloud that echoes no token is believed.
+    if (clientToken !== undefined && clientToken !== question) return;
     if (execution === undefined) {
       if (announced) askLater();
+      // What was cancelled while the device was away is told by nothing else.
+      else if (clientToken !== undefined) deps.arrive({ kind: 'no-job' });
       return;
     }
     announced = false;
     asked = 0;
     cancelAskAgain();
     const { jobId, queuedAt, status, jobDocument } = execution;
-    const now = seeJob(seen, jobId, queuedAt);
-    if (now === undefined) return;
-    seen = now;
     deps.arrive({ kind: 'job', jobId, queuedAt, status, document: jobDocument });
   }
 

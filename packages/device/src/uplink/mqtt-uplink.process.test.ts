@@ -140,6 +140,14 @@ async function connected(options: Parameters<typeof makeUplink>[0] = {}): Promis
   return made;
 }
 
+/** Connected, and nothing is pending. */
+async function atRest(options: Parameters<typeof makeUplink>[0] = {}): Promise<Uplink> {
+  const made = await connected(options);
+  await vi.waitFor(() => expect(arrivals.length).toBe(1));
+  arrivals.length = 0;
+  return made;
+}
+
 const execution = (jobId: string, queuedAt: number) => ({
   execution: { jobId, queuedAt, status: 'QUEUED', versionNumber: 1, jobDocument: { deploymentId: jobId } },
 });
@@ -171,7 +179,7 @@ describe.each(['mqtt5', 'mqtt3'] as const)('over %s', (version) => {
     );
   });
 
-  test('a lost connection is made again, and everything is asked for again, but a known job arrives once', async () => {
+  test('a lost connection is made again, and everything is asked for again', async () => {
     cloud.answers.set(nextGet, () => execution('job-1', 100));
     const states: boolean[] = [];
     const made = await connected({ version });
@@ -181,10 +189,11 @@ describe.each(['mqtt5', 'mqtt3'] as const)('over %s', (version) => {
     await cloud.count(nextGet, 2);
     await vi.waitFor(() => expect(states).toEqual([false, true]));
     expect(cloud.connects.at(-1)?.resumed).toBe(version === 'mqtt5');
-    expect(arrivals.length).toBe(1);
+    await vi.waitFor(() => expect(arrivals.length).toBe(2));
+    expect(arrivals[1]).toEqual(arrivals[0]);
     cloud.answers.set(nextGet, () => execution('job-2', 101));
     cloud.send(notify, { timestamp: 1, jobs: { QUEUED: [{ jobId: 'job-2' }] } });
-    await vi.waitFor(() => expect(arrivals.length).toBe(2));
+    await vi.waitFor(() => expect(arrivals.at(-1)).toMatchObject({ jobId: 'job-2' }));
   });
 });
 
@@ -208,9 +217,43 @@ test('a refused device keeps trying', async () => {
   await vi.waitFor(() => expect(made.connected()).toBe(true), 10_000);
 });
 
+describe('the answer to "what is next"', () => {
+  test('none says that what was pending is not any more, for the device may have been away when it was cancelled', async () => {
+    await connected();
+    await vi.waitFor(() => expect(arrivals).toEqual([{ kind: 'no-job' }]));
+  });
+
+  test('counts only when it is to the last question', async () => {
+    await atRest();
+    const late = { timestamp: 1, clientToken: 'of-an-earlier-connection' };
+    cloud.send(`${nextGet}/accepted`, { ...late, ...execution('job-0', 50) });
+    cloud.send(`${nextGet}/accepted`, late);
+    cloud.answers.set(nextGet, () => execution('job-1', 40)); // The cloud's clock may have been set back.
+    cloud.send(notify, { timestamp: 1, jobs: { QUEUED: [{ jobId: 'job-1' }] } });
+    await vi.waitFor(() => expect(arrivals.length).toBeGreaterThan(0));
+    expect(arrivals).toMatchObject([{ kind: 'job', jobId: 'job-1' }]);
+  });
+
+  test('counts without a token too, but then "none" says nothing', async () => {
+    await atRest();
+    cloud.send(`${nextGet}/accepted`, { timestamp: 1 });
+    cloud.send(`${nextGet}/accepted`, { timestamp: 1, ...execution('job-1', 100) });
+    await vi.waitFor(() => expect(arrivals).toMatchObject([{ kind: 'job', jobId: 'job-1' }]));
+  });
+});
+
+test('a status that waits for its answer does not hold up the end of the runtime', async () => {
+  const made = await connected();
+  const waiting = made.report({ source: { kind: 'job', jobId: 'job-1' }, status: 'IN_PROGRESS' });
+  const outcome = waiting.catch((error: unknown) => error);
+  await cloud.count(`${jobs}/job-1/${namespace}/update`, 1);
+  await made.stop();
+  expect(await outcome).toMatchObject({ code: 'MQTT_CONNECTION_FAILED', retryable: true });
+});
+
 describe('notifications', () => {
   test('an empty one means that no job is pending; one with only running jobs means nothing', async () => {
-    await connected();
+    await atRest();
     cloud.send(notify, { timestamp: 1, jobs: { IN_PROGRESS: [{ jobId: 'job-1' }] } });
     cloud.send(notify, { timestamp: 2, jobs: {} });
     await vi.waitFor(() => expect(arrivals).toEqual([{ kind: 'no-job' }]));
@@ -218,7 +261,7 @@ describe('notifications', () => {
   });
 
   test('a queued job that is not there yet is asked for again, not for ever', async () => {
-    await connected({ timeScale: 0.001 });
+    await atRest({ timeScale: 0.001 });
     cloud.send(notify, { timestamp: 1, jobs: { QUEUED: [{ jobId: 'job-1' }] } });
     await cloud.count(nextGet, 8);
     cloud.send(notify, { timestamp: 2, jobs: {} });
@@ -227,7 +270,7 @@ describe('notifications', () => {
   });
 
   test('what cannot be read is ignored', async () => {
-    await connected();
+    await atRest();
     cloud.send(notify, 'text');
     cloud.send(`${nextGet}/accepted`, [1]);
     cloud.send(notify, { timestamp: 2, jobs: {} });
@@ -307,7 +350,9 @@ describe('the deployment shadow', () => {
     cloud.answers.set(`${shadow}/update`, () => ({ state: {}, version: 5 }));
     const made = await connected();
     const document = { configurationArn, components: {} };
-    await vi.waitFor(() => expect(arrivals).toEqual([{ kind: 'shadow', configurationArn, document, cancel: false }]));
+    await vi.waitFor(() =>
+      expect(arrivals).toContainEqual({ kind: 'shadow', configurationArn, document, cancel: false }),
+    );
     expect(await made.report({ source, status: 'IN_PROGRESS', detailedStatus: 'SUCCESSFUL' })).toBe('accepted');
     cloud.send(`${shadow}/update/accepted`, { ...desired('CANCELED'), version: 6 });
     await vi.waitFor(() => expect(arrivals.at(-1)).toMatchObject({ kind: 'shadow', cancel: true }));

@@ -19,8 +19,13 @@ test('a connection that held makes the next retry fast again', () => {
   expect(waits([undefined, undefined, undefined, 30_000])).toEqual([250, 1000, 2000, 250]);
 });
 
-test('a cloud that drops every connection is never met in a tight loop, nor left alone for long', () => {
-  expect(waits([5, 5, 5, 5, 5, 5])).toEqual([250, 1000, 2000, 4000, 4000, 4000]);
+test('a cloud that drops every connection is met every half minute, not in a tight loop, nor left alone for long', () => {
+  expect(waits([5, 5, 5, 5, 5, 5, 5, 5, 5])).toEqual([250, 1000, 2000, 4000, 8000, 16_000, 32_000, 32_000, 32_000]);
+});
+
+test('a fleet that loses its cloud at one moment does not come back at one moment', () => {
+  const waitsOf = (chance: number) => reconnectDelay({ failed: 5, shortLived: 0 }, chance);
+  expect(waitsOf(0.999999) - waitsOf(0)).toBeGreaterThan(3900);
 });
 
 test('no wait is near zero', () => {

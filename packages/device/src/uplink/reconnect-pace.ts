@@ -3,7 +3,7 @@ import { type Backoff, backoffDelay } from '@greensward/kit';
 /** A connection that held this long was a good one (CRT: minimum connected time before retry reset). */
 const stableMs = 30_000;
 /** A server that takes every connection and drops it is met with at most this many doublings. */
-const maxShortLived = 4;
+const maxShortLived = 7;
 const backoff: Backoff = { firstMs: 1_000, maxMs: 120_000 };
 const quick: Backoff = { firstMs: 250, maxMs: 250 };
 

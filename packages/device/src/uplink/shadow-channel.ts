@@ -13,6 +13,8 @@ export type ShadowReport = StatusReport & { readonly source: { readonly kind: 's
 
 /** A cloud that changes what is reported would otherwise be answered for ever. */
 const maxRepublished = 5;
+/** Characters of a cause: a shadow of AWS holds 8 KB, most of which the document takes, and a rejected report is lost. */
+const maxCause = 1024;
 
 /** The named shadow AWSManagedGreengrassV2Deployment: deployments to one thing (device protocol, section 4). */
 export function createShadowChannel(deps: ChannelDeps & { readonly nucleusVersion: string }): Channel<ShadowReport> {
@@ -76,7 +78,11 @@ export function createShadowChannel(deps: ChannelDeps & { readonly nucleusVersio
       const payload = deploymentReport(thingName, DEPLOYMENT_SHADOW, {
         configurationArn,
         status,
-        outcome: { ...outcome, detailedStatus: final ? detailedStatus : undefined },
+        outcome: {
+          ...outcome,
+          failureCause: outcome.failureCause?.slice(0, maxCause),
+          detailedStatus: final ? detailedStatus : undefined,
+        },
         nucleusVersion: deps.nucleusVersion,
       });
       last = { configurationArn, status, payload };

@@ -39,11 +39,17 @@ describe('the first message of a process', () => {
     expect(decisions([message(1, ['a'], ['a', 'IN_PROGRESS'])])).toEqual(['deploy a']);
   });
 
-  test('is ignored when it is done, cancelled or already runs here', () => {
+  test('is ignored when it is done or already runs here', () => {
     expect(decisions([message(1, ['a'], ['a', 'FAILED'])])).toEqual(['']);
-    expect(decisions([message(1, ['a', 'CANCELED'])])).toEqual(['']);
     expect(decisions([message(1, ['a'])], { configurationArn: 'a', status: 'IN_PROGRESS' })).toEqual(['']);
   });
+});
+
+test('a cancellation while the device was away reaches what it goes on with after its restart', () => {
+  expect(decisions([message(1, ['a', 'CANCELED'])])).toEqual(['cancel a']);
+  expect(decisions([message(1, ['a', 'CANCELED'], ['a', 'IN_PROGRESS'])])).toEqual(['cancel a']);
+  const last = { configurationArn: 'a', status: 'IN_PROGRESS' };
+  expect(decisions([message(1, ['a', 'CANCELED'], ['a', 'IN_PROGRESS'])], last)).toEqual(['cancel a']);
 });
 
 describe('later messages', () => {

@@ -28,7 +28,10 @@ export interface ShadowDecision {
   readonly problem?: string;
 }
 
-/** What a shadow message asks of the device (ShadowDeploymentListener.shadowUpdated). */
+/**
+ * What a shadow message asks of the device (ShadowDeploymentListener.shadowUpdated). Where that ignores a cancellation in the first
+ * message of a process, because it remembers nothing to cancel, this device may have begun it before it was restarted.
+ */
 export function takeShadow(
   memory: ShadowMemory,
   message: DeploymentShadowMessage,
@@ -52,10 +55,10 @@ export function takeShadow(
   const arrival: Arrival = { kind: 'shadow', configurationArn, document, cancel };
   const skip =
     memory.configurationArn === undefined
-      ? // The first one since the process started may be long done.
-        cancel ||
-        lastReport?.configurationArn === configurationArn ||
-        (reported?.configurationArn === configurationArn && reported.status !== 'IN_PROGRESS')
+      ? // The first one since the process started may be long done. A cancellation may be of what the journal goes on with.
+        !cancel &&
+        (lastReport?.configurationArn === configurationArn ||
+          (reported?.configurationArn === configurationArn && reported.status !== 'IN_PROGRESS'))
       : memory.configurationArn === configurationArn && (!cancel || memory.canceled);
   if (skip) return { memory: { ...next, canceled: cancel || sameCanceled(memory, configurationArn) }, republish };
   return { memory: next, republish, arrival };

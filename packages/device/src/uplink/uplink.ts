@@ -2,7 +2,7 @@ import type { Json } from '@greensward/kit';
 
 /** What the cloud wants the device to do. */
 export type Arrival =
-  /** The next job. `document` is the job document as it came. */
+  /** The next job, as often as the cloud says so. `document` is the job document as it came. */
   | {
       readonly kind: 'job';
       readonly jobId: string;

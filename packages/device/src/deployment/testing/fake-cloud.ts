@@ -12,6 +12,7 @@ function recipeText(name: string, version: string, dependencies: Readonly<Record
     RecipeFormatVersion: '2020-01-25',
     ComponentName: name,
     ComponentVersion: version,
+    ComponentType: name === 'Plugin' ? 'aws.greengrass.plugin' : 'aws.greengrass.generic',
     ComponentConfiguration: { DefaultConfiguration: { from: `default of ${version}` } },
     ComponentDependencies: Object.fromEntries(
       Object.entries(dependencies).map(([dependency, requirement]) => [
@@ -41,9 +42,22 @@ export function fakeDataPlane(
 }
 
 /** Component files that live as long as the object: the disk of a device across restarts of its runtime. */
-export function memoryFiles(): ComponentFiles {
+export interface MemoryFiles extends ComponentFiles {
+  /** `name@version` of what is on disk. */
+  stored(): readonly string[];
+  /** Recipes (`name@version`) that cannot be read back. */
+  readonly damaged: Set<string>;
+  /** Does the work of `fetchArtifacts`; nothing unless it is set. */
+  fetch: (recipe: Recipe, signal: AbortSignal) => Promise<void>;
+}
+
+export function memoryFiles(): MemoryFiles {
   const recipes = new Map<string, { recipe: Recipe; arn: string }>();
-  return {
+  const damaged = new Set<string>();
+  const files: MemoryFiles = {
+    damaged,
+    fetch: async () => {},
+    stored: () => [...recipes.keys()].sort(),
     paths: (name, version) => ({
       artifacts: `/a/${name}/${version}`,
       decompressed: `/d/${name}/${version}`,
@@ -51,12 +65,17 @@ export function memoryFiles(): ComponentFiles {
     }),
     putRecipe: async (recipe, arn) =>
       void recipes.set(`${recipe.componentName}@${recipe.componentVersion}`, { recipe, arn }),
-    recipe: async (name, version) => recipes.get(`${name}@${version}`),
+    async recipe(name, version) {
+      const key = `${name}@${version}`;
+      if (damaged.has(key)) throw new Fault('LOCAL_RECIPE_CORRUPTED', `the recipe file of ${key} is damaged`);
+      return recipes.get(key);
+    },
     versions: async (name) =>
       [...recipes.keys()].filter((key) => key.startsWith(`${name}@`)).map((key) => key.slice(name.length + 1)),
-    fetchArtifacts: async () => {},
+    fetchArtifacts: (recipe, _arn, signal) => files.fetch(recipe, signal),
     prune: async (keep) => {
       for (const key of recipes.keys()) if (!keep.has(key)) recipes.delete(key);
     },
   };
+  return files;
 }

@@ -1,6 +1,9 @@
-import type { ComponentSpec, ComponentStatus, Lifecycle, Outcome } from '../../lifecycle/lifecycle.ts';
+import type { ComponentSpec, ComponentState, ComponentStatus, Lifecycle, Outcome } from '../../lifecycle/lifecycle.ts';
 
-/** A lifecycle whose components run at once; those for which `breaks` says so turn BROKEN. */
+/**
+ * A lifecycle whose components run at once; those for which `breaks` says so turn BROKEN, and what depends on them (HARD) waits
+ * in INSTALLED for ever.
+ */
 export class FakeLifecycle implements Lifecycle {
   readonly running = new Map<string, ComponentSpec>();
   readonly breaks: (spec: ComponentSpec) => boolean;
@@ -17,16 +20,19 @@ export class FakeLifecycle implements Lifecycle {
     for (const name of this.running.keys()) if (!keep.has(name)) this.running.delete(name);
   }
 
-  async settled(names: ReadonlySet<string>): Promise<Outcome> {
-    const broken = this.statuses().filter((status) => names.has(status.name) && status.state === 'BROKEN');
-    return broken.length === 0 ? { ok: true } : { ok: false, broken };
+  settled(names: ReadonlySet<string>, signal: AbortSignal): Promise<Outcome> {
+    const awaited = this.statuses().filter((status) => names.has(status.name));
+    const broken = awaited.filter((status) => status.state === 'BROKEN');
+    if (broken.length > 0) return Promise.resolve({ ok: false, broken });
+    if (awaited.every((status) => status.state === 'RUNNING')) return Promise.resolve({ ok: true });
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
   }
 
   statuses(): readonly ComponentStatus[] {
     return [...this.running.values()].map((spec) => ({
       name: spec.name,
       version: spec.version,
-      state: this.breaks(spec) ? 'BROKEN' : 'RUNNING',
+      state: this.stateOf(spec),
       statusCodes: this.breaks(spec) ? ['RUN_ERROR'] : [],
       changedAt: 0,
     }));
@@ -38,5 +44,11 @@ export class FakeLifecycle implements Lifecycle {
 
   async stop(): Promise<void> {
     this.running.clear();
+  }
+
+  private stateOf(spec: ComponentSpec): ComponentState {
+    if (this.breaks(spec)) return 'BROKEN';
+    const hard = [...spec.dependencies].flatMap(([name, type]) => (type === 'HARD' ? [this.running.get(name)] : []));
+    return hard.every((one) => one === undefined || this.stateOf(one) === 'RUNNING') ? 'RUNNING' : 'INSTALLED';
   }
 }

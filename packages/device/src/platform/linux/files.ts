@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
-import { lchown, lstat, open, readdir } from 'node:fs/promises';
+import { type FileHandle, lchown, lstat, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FilePermission } from '../platform.ts';
+import { hasProc } from './processes.ts';
 
 /** The mode bits of a file of an artifact (recipes: permission bits). Execute for someone includes read for them. */
 export function permissionMode(permission: FilePermission, ownerMayWrite: boolean): number {
@@ -14,30 +15,45 @@ export function permissionMode(permission: FilePermission, ownerMayWrite: boolea
   return mode;
 }
 
+// Both walks go through folders whose owner, a component's user, can rename and replace what is in them at any moment, while
+// they run as root. So each folder is held open and reached by its descriptor, not by its name, and a file that has another
+// name somewhere else is left as it is.
+
 /** Gives files their mode and folders 0755, below `path` too. Symbolic links are left as they are and not followed. */
 export async function setModes(path: string, fileMode: number): Promise<void> {
   const found = await lstat(path);
-  if (found.isDirectory()) {
-    await changeMode(path, 0o755);
-    for (const name of await readdir(path)) await setModes(join(path, name), fileMode);
-  } else if (found.isFile()) {
-    await changeMode(path, fileMode);
-  }
-}
-
-async function changeMode(path: string, mode: number): Promise<void> {
-  // By descriptor and without following: the owner of the folder could replace a file by a link at this moment.
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  if (!found.isDirectory() && !found.isFile()) return;
+  const held = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    await file.chmod(mode);
+    const opened = await held.stat();
+    if (opened.isFile() && opened.nlink === 1) await held.chmod(fileMode);
+    if (!opened.isDirectory()) return;
+    await held.chmod(0o755);
+    const folder = heldPath(held, path);
+    for (const name of await readdir(folder)) await setModes(join(folder, name), fileMode);
   } finally {
-    await file.close();
+    await held.close();
   }
 }
 
-/** Gives `path` and everything below it to a user; a link itself, never what it points to. */
-export async function setOwners(path: string, uid: number, gid: number): Promise<void> {
+/** Gives everything below `path` to a user, and with `itself` the folder too; a link itself, never what it points to. */
+export async function setOwners(path: string, uid: number, gid: number, itself: boolean): Promise<void> {
   const found = await lstat(path);
-  if (found.uid !== uid || found.gid !== gid) await lchown(path, uid, gid);
-  if (found.isDirectory()) for (const name of await readdir(path)) await setOwners(join(path, name), uid, gid);
+  const right = found.uid === uid && found.gid === gid;
+  if (!found.isDirectory()) {
+    if (itself && !right && !(found.isFile() && found.nlink > 1)) await lchown(path, uid, gid);
+    return;
+  }
+  const held = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    if (itself && !right) await held.chown(uid, gid);
+    const folder = heldPath(held, path);
+    for (const name of await readdir(folder)) await setOwners(join(folder, name), uid, gid, true);
+  } finally {
+    await held.close();
+  }
+}
+
+function heldPath(folder: FileHandle, path: string): string {
+  return hasProc ? `/proc/self/fd/${folder.fd}` : path;
 }

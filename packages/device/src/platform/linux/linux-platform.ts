@@ -77,10 +77,10 @@ export function createLinuxPlatform(options: LinuxPlatformOptions): Platform {
     findExecutable,
     exists: (path) => existsSync(path),
     setPermission: (path, permission) => setModes(path, permissionMode(permission, uid !== 0)),
-    async setOwner(path, user) {
-      if (user === undefined || uid !== 0) return;
+    async setOwner(path, user, what) {
+      if (uid !== 0) return;
       const identity = await resolveUser(user);
-      await setOwners(path, identity.uid, identity.gid);
+      await setOwners(path, identity.uid, identity.gid, what === 'all');
     },
     async freeSpace(path) {
       const { bavail, bsize } = await statfs(path);

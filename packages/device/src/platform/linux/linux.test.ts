@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, lstatSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from '@greensward/testkit/temporary-folder';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -117,10 +117,29 @@ describe('files', () => {
     mkdirSync(inside);
     writeFileSync(outside, '');
     symlinkSync(outside, join(inside, 'link'));
-    await setOwners(inside, 1234, 4321);
+    await setOwners(inside, 1234, 4321, true);
     expect(lstatSync(join(inside, 'link'))).toMatchObject({ uid: 1234, gid: 4321 });
     expect(statSync(inside).uid).toBe(1234);
     expect(statSync(outside).uid).toBe(0);
+  });
+
+  test.runIf(process.getuid?.() === 0)('of contents only the folder itself keeps its owner', async () => {
+    mkdirSync(join(folder.path, 'inside', 'deep'), { recursive: true });
+    writeFileSync(join(folder.path, 'inside', 'deep', 'file'), '');
+    await setOwners(join(folder.path, 'inside'), 1234, 4321, false);
+    const owner = (name: string) => statSync(join(folder.path, name)).uid;
+    expect(['inside', 'inside/deep', 'inside/deep/file'].map(owner)).toEqual([0, 1234, 1234]);
+  });
+
+  test.runIf(process.getuid?.() === 0)('a second name of a file somewhere else is no way to that file', async () => {
+    const outside = join(folder.path, 'secret');
+    const inside = join(folder.path, 'inside');
+    mkdirSync(inside);
+    writeFileSync(outside, '', { mode: 0o600 });
+    linkSync(outside, join(inside, 'name'));
+    await setOwners(inside, 1234, 4321, true);
+    await setModes(inside, 0o444);
+    expect(statSync(outside)).toMatchObject({ uid: 0, mode: 0o100600 });
   });
 });
 

@@ -80,11 +80,12 @@ async function spawnScript(command: ScriptCommand, around: Surroundings): Promis
     file = setpriv;
   }
   const env: Record<string, string> = { ...command.env, [markVariable]: around.mark };
-  if (identity?.name !== undefined) {
-    env['USER'] = identity.name;
-    env['LOGNAME'] = identity.name;
+  if (identity !== undefined) {
+    // What the runtime's own user is called and where it lives is nothing to another one; a bare number has neither.
+    for (const name of ['USER', 'LOGNAME', 'HOME']) if (env[name] === process.env[name]) delete env[name];
+    if (identity.name !== undefined) env['USER'] = env['LOGNAME'] = identity.name;
+    if (identity.home !== undefined) env['HOME'] = identity.home;
   }
-  if (identity?.home !== undefined) env['HOME'] = identity.home;
   try {
     const child = spawn(file, args, {
       cwd: command.cwd,
@@ -104,8 +105,12 @@ async function spawnScript(command: ScriptCommand, around: Surroundings): Promis
 }
 
 function failed(command: ScriptCommand, cause: unknown): Fault {
-  const reason = existsSync(command.cwd) ? messageOf(cause) : `its work folder ${command.cwd} does not exist`;
-  return new Fault('START_FAILED', `The script could not be started with ${command.shell}: ${reason}`, { cause });
+  const { cwd, shell, user } = command;
+  const denied = cause instanceof Error && 'code' in cause && cause.code === 'EACCES';
+  let reason = messageOf(cause);
+  if (!existsSync(cwd)) reason = `its work folder ${cwd} does not exist`;
+  else if (denied && user !== undefined) reason = `the user ${user} may not enter ${cwd}, or may not run ${shell}`;
+  return new Fault('START_FAILED', `The script could not be started with ${shell}: ${reason}`, { cause });
 }
 
 function readLines(child: ChildProcess, command: ScriptCommand): void {
