@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { becomeNode } from '../become-node.ts';
 import { deviceBundle, deviceNodeFlags } from '../device-bundle.ts';
-import { environment } from '../environment.ts';
+import { deviceEnvironment } from '../environment.ts';
 
 /** `sward device`: this process becomes the device runtime. */
 export function deviceCommand(): Command {
@@ -14,6 +14,6 @@ export function deviceCommand(): Command {
     )
     .action(async (options: { root: string; config?: string }) => {
       const config = options.config === undefined ? [] : ['--config', options.config];
-      becomeNode([...deviceNodeFlags, await deviceBundle(), '--root', options.root, ...config], environment());
+      becomeNode([...deviceNodeFlags, await deviceBundle(), '--root', options.root, ...config], deviceEnvironment());
     });
 }

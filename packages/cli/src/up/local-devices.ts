@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, startChild } from '../children.ts';
 import type { CloudClient } from '../cloud-client/cloud-client.ts';
 import { deviceBundle, deviceNodeFlags } from '../device-bundle.ts';
+import { deviceEnvironment } from '../environment.ts';
 import { provisionThing, writeDeviceConfig } from '../provision/provision-thing.ts';
 
 /** A device that ended by itself is started again after this pause, as a service manager would. */
@@ -55,9 +56,10 @@ function keepRunning(name: string, args: readonly string[], say: (line: string) 
   let child: Child;
   let lastLine = '';
   const start = () => {
-    child = startChild(name, args, (line) => {
+    const keepLine = (line: string) => {
       lastLine = line;
-    });
+    };
+    child = startChild(name, args, keepLine, deviceEnvironment());
     void child.ended.then(async ({ code, signal }) => {
       if (stopping) return;
       say(`${name} ended (${signal ?? `exit ${code}`})${lastLine === '' ? '' : `: ${lastLine}`}; starting it again`);
