@@ -34,7 +34,8 @@ const sources: readonly Source[] = [
       ListThingsInThingGroup ListThingGroupsForThing DescribeEndpoint
       DescribeJob ListJobs GetJobDocument ListJobExecutionsForJob ListJobExecutionsForThing DescribeJobExecution CancelJob
       CreateKeysAndCertificate DescribeCertificate UpdateCertificate DeleteCertificate ListCertificates
-      CreatePolicy GetPolicy ListPolicies DeletePolicy AttachPolicy DetachPolicy ListAttachedPolicies`),
+      CreatePolicy GetPolicy ListPolicies DeletePolicy AttachPolicy DetachPolicy ListAttachedPolicies
+      CreateRoleAlias DescribeRoleAlias UpdateRoleAlias DeleteRoleAlias ListRoleAliases`),
   },
   {
     service: 'iot-data',

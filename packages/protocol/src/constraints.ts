@@ -103,6 +103,12 @@ const policyName: Constraint = {
   pattern: /^[\w+=,.@-]+$/,
   legal: 'have only letters, digits and "_+=,.@-"',
 };
+const roleAlias: Constraint = {
+  min: 1,
+  max: 128,
+  pattern: /^[\w=,@-]+$/,
+  legal: 'have only letters, digits and "_=,@-"',
+};
 const namespaceId: Constraint = { pattern: /^[a-zA-Z0-9_-]+$/, legal: wordLegal };
 
 export const iotConstraints: Constraints = {
@@ -145,6 +151,9 @@ export const iotConstraints: Constraints = {
     legal: 'have only capital letters, digits and "_"',
   },
   'CancelJobRequest.comment': { max: 2028, pattern: /^[^\p{C}]+$/u },
+  '*.roleAlias': roleAlias,
+  '*.roleArn': { min: 20, max: 2048 },
+  '*.credentialDurationSeconds': { min: 900, max: 43_200 },
 };
 
 /** IoT Jobs: at most 10 pairs, key 1-128 of `[a-zA-Z0-9:_-]`, value 1-1024. */

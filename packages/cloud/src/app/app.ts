@@ -1,10 +1,12 @@
 import type { CreateDeploymentRequest } from '@greensward/protocol/greengrassv2';
+import type { RoleAlias } from '../domain/access/role-alias.ts';
 import type { ComponentVersion } from '../domain/components/component.ts';
 import type { Deployment, DeploymentStatus } from '../domain/deployment/deployment.ts';
 import type { CoreDevice, InstalledComponent } from '../domain/devices/core-device.ts';
 import type { Execution, ExecutionCounts, ExecutionStatus, Job, JobStatus } from '../domain/jobs/job.ts';
 import type { Certificate, CertificateStatus, Policy, Thing, ThingGroup } from '../domain/registry/registry.ts';
 import type { KeyAndCertificate } from '../ports/certificate-authority.ts';
+import type { Session, SessionCredentials } from '../ports/session-credentials.ts';
 import type { Page, PageRequest, StoredObject } from '../ports/storage.ts';
 
 type Tags = Readonly<Record<string, string>>;
@@ -29,6 +31,7 @@ export interface App {
   readonly tags: TagUseCases;
   readonly objects: ObjectUseCases;
   readonly access: AccessUseCases;
+  readonly roleAliases: RoleAliasUseCases;
 }
 
 export interface ThingUseCases {
@@ -274,6 +277,24 @@ interface DeviceIdentity {
 export interface AccessUseCases {
   /** The secret of an access key; undefined when unknown. */
   secret(accessKeyId: string): Promise<string | undefined>;
+  /**
+   * The session behind temporary credentials, and their secret; undefined when they are not of this cloud. Fails with
+   * `ExpiredTokenException` when their time is over.
+   */
+  session(accessKeyId: string, sessionToken: string): { session: Session; secret: string } | undefined;
   /** The identity behind a client certificate (DER); undefined unless registered and ACTIVE. */
   device(certificateDer: Uint8Array): Promise<DeviceIdentity | undefined>;
+}
+
+export interface RoleAliasUseCases {
+  create(input: { name: string; roleArn: string; credentialSeconds?: number; tags?: Tags }): Promise<RoleAlias>;
+  describe(name: string): Promise<RoleAlias>;
+  update(input: { name: string; roleArn?: string; credentialSeconds?: number }): Promise<void>;
+  delete(name: string): Promise<void>;
+  list(page: PageRequest, ascending: boolean): Promise<Page<RoleAlias>>;
+  /** Short-lived credentials for a device; who it is has been checked. `expiresAt` is epoch ms. */
+  assume(
+    name: string,
+    device: { certificateId: string; thing?: string },
+  ): Promise<SessionCredentials & { expiresAt: number }>;
 }

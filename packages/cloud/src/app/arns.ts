@@ -10,6 +10,7 @@ import {
   parseGreengrassArn,
   parseIotArn,
   policyArn,
+  roleAliasArn,
   type TargetKind,
   thingArn,
   thingGroupArn,
@@ -23,6 +24,7 @@ export interface Arns {
   group(name: string): string;
   certificate(id: string): string;
   policy(name: string): string;
+  roleAlias(name: string): string;
   job(id: string): string;
   componentVersion(name: string, version: string): string;
   deployment(id: string): string;
@@ -42,6 +44,7 @@ export function createArns(account: Account): Arns {
     group: (name) => thingGroupArn(scope, name),
     certificate: (id) => certificateArn(scope, id),
     policy: (name) => policyArn(scope, name),
+    roleAlias: (name) => roleAliasArn(scope, name),
     job: (id) => jobArn(scope, id),
     componentVersion: (name, version) => componentVersionArn(scope, name, version),
     deployment: (id) => deploymentArn(scope, id),

@@ -1,10 +1,17 @@
 import { Fault } from '@greensward/kit';
 import { type ArnScope, parseGreengrassArn, parseIotArn } from '@greensward/protocol/arn';
 import type { Account } from '../app/context.ts';
+import { roleNameOf } from '../domain/access/role-alias.ts';
+import type { Session } from '../ports/session-credentials.ts';
 
 /** Where the resources of the account are. */
 export function scopeOf({ partition, region, accountId }: Account): ArnScope {
   return { partition, region, account: accountId };
+}
+
+/** Who a session is. As on AWS, the session of a role that a device assumes has the certificate id as its name. */
+export function assumedRoleArn({ partition, accountId }: Account, { roleArn, certificateId }: Session): string {
+  return `arn:${partition}:sts::${accountId}:assumed-role/${roleNameOf(roleArn) ?? ''}/${certificateId}`;
 }
 
 /** Name and version in a component version ARN. Fails with `ValidationException`. */

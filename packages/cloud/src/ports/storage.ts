@@ -1,3 +1,4 @@
+import type { RoleAlias } from '../domain/access/role-alias.ts';
 import type { ComponentVersion } from '../domain/components/component.ts';
 import type { Deployment } from '../domain/deployment/deployment.ts';
 import type { CoreDevice, InstalledComponent } from '../domain/devices/core-device.ts';
@@ -43,6 +44,7 @@ export interface Tx {
   readonly idempotency: IdempotencyStore;
   readonly objects: ObjectIndex;
   readonly accessKeys: AccessKeyStore;
+  readonly roleAliases: RoleAliasStore;
 }
 
 export interface ThingStore {
@@ -285,4 +287,13 @@ export interface AccessKeyStore {
   get(id: string): Promise<AccessKey | undefined>;
   list(): Promise<readonly AccessKey[]>;
   insert(key: AccessKey): Promise<void>;
+}
+
+export interface RoleAliasStore {
+  get(name: string): Promise<RoleAlias | undefined>;
+  /** Ordered by name, forwards or backwards. */
+  list(page: PageRequest, ascending: boolean): Promise<Page<RoleAlias>>;
+  insert(alias: RoleAlias): Promise<void>;
+  update(alias: RoleAlias): Promise<void>;
+  delete(name: string): Promise<void>;
 }

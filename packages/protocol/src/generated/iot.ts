@@ -199,6 +199,20 @@ export interface CreatePolicyResponse {
 }
 
 /** @public */
+export interface CreateRoleAliasRequest {
+  readonly roleAlias: string;
+  readonly roleArn: string;
+  readonly credentialDurationSeconds?: number | undefined;
+  readonly tags?: readonly Tag[] | undefined;
+}
+
+/** @public */
+export interface CreateRoleAliasResponse {
+  readonly roleAlias?: string | undefined;
+  readonly roleAliasArn?: string | undefined;
+}
+
+/** @public */
 export interface CreateThingGroupRequest {
   readonly thingGroupName: string;
   readonly parentGroupName?: string | undefined;
@@ -237,6 +251,15 @@ export interface DeleteCertificateRequest {
 /** @public */
 export interface DeletePolicyRequest {
   readonly policyName: string;
+}
+
+/** @public */
+export interface DeleteRoleAliasRequest {
+  readonly roleAlias: string;
+}
+
+/** @public */
+export interface DeleteRoleAliasResponse {
 }
 
 /** @public */
@@ -301,6 +324,16 @@ export interface DescribeJobRequest {
 export interface DescribeJobResponse {
   readonly documentSource?: string | undefined;
   readonly job?: Job | undefined;
+}
+
+/** @public */
+export interface DescribeRoleAliasRequest {
+  readonly roleAlias: string;
+}
+
+/** @public */
+export interface DescribeRoleAliasResponse {
+  readonly roleAliasDescription?: RoleAliasDescription | undefined;
 }
 
 /** @public */
@@ -597,6 +630,19 @@ export interface ListPoliciesResponse {
 }
 
 /** @public */
+export interface ListRoleAliasesRequest {
+  readonly pageSize?: number | undefined;
+  readonly marker?: string | undefined;
+  readonly ascendingOrder?: boolean | undefined;
+}
+
+/** @public */
+export interface ListRoleAliasesResponse {
+  readonly roleAliases?: readonly string[] | undefined;
+  readonly nextMarker?: string | undefined;
+}
+
+/** @public */
 export interface ListThingGroupsForThingRequest {
   readonly thingName: string;
   readonly nextToken?: string | undefined;
@@ -710,6 +756,17 @@ export interface RetryCriteria {
 }
 
 /** @public */
+export interface RoleAliasDescription {
+  readonly roleAlias?: string | undefined;
+  readonly roleAliasArn?: string | undefined;
+  readonly roleArn?: string | undefined;
+  readonly owner?: string | undefined;
+  readonly credentialDurationSeconds?: number | undefined;
+  readonly creationDate?: Timestamp | undefined;
+  readonly lastModifiedDate?: Timestamp | undefined;
+}
+
+/** @public */
 export interface ScheduledJobRollout {
   readonly startTime?: string | undefined;
 }
@@ -771,6 +828,19 @@ export interface UpdateCertificateRequest {
 }
 
 /** @public */
+export interface UpdateRoleAliasRequest {
+  readonly roleAlias: string;
+  readonly roleArn?: string | undefined;
+  readonly credentialDurationSeconds?: number | undefined;
+}
+
+/** @public */
+export interface UpdateRoleAliasResponse {
+  readonly roleAlias?: string | undefined;
+  readonly roleAliasArn?: string | undefined;
+}
+
+/** @public */
 export interface UpdateThingRequest {
   readonly thingName: string;
   readonly thingTypeName?: string | undefined;
@@ -820,6 +890,11 @@ export interface Operations {
   readonly AttachPolicy: Operation<AttachPolicyRequest, undefined>;
   readonly DetachPolicy: Operation<DetachPolicyRequest, undefined>;
   readonly ListAttachedPolicies: Operation<ListAttachedPoliciesRequest, ListAttachedPoliciesResponse>;
+  readonly CreateRoleAlias: Operation<CreateRoleAliasRequest, CreateRoleAliasResponse>;
+  readonly DescribeRoleAlias: Operation<DescribeRoleAliasRequest, DescribeRoleAliasResponse>;
+  readonly UpdateRoleAlias: Operation<UpdateRoleAliasRequest, UpdateRoleAliasResponse>;
+  readonly DeleteRoleAlias: Operation<DeleteRoleAliasRequest, DeleteRoleAliasResponse>;
+  readonly ListRoleAliases: Operation<ListRoleAliasesRequest, ListRoleAliasesResponse>;
 }
 
 export const table: ServiceTable = {
@@ -1108,6 +1183,46 @@ export const table: ServiceTable = {
       output: 'ListAttachedPoliciesResponse',
       errors: ['InternalFailureException', 'InvalidRequestException', 'LimitExceededException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
     },
+    CreateRoleAlias: {
+      method: 'POST',
+      uri: '/role-aliases/{roleAlias}',
+      status: 200,
+      input: 'CreateRoleAliasRequest',
+      output: 'CreateRoleAliasResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'LimitExceededException', 'ResourceAlreadyExistsException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    DescribeRoleAlias: {
+      method: 'GET',
+      uri: '/role-aliases/{roleAlias}',
+      status: 200,
+      input: 'DescribeRoleAliasRequest',
+      output: 'DescribeRoleAliasResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    UpdateRoleAlias: {
+      method: 'PUT',
+      uri: '/role-aliases/{roleAlias}',
+      status: 200,
+      input: 'UpdateRoleAliasRequest',
+      output: 'UpdateRoleAliasResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    DeleteRoleAlias: {
+      method: 'DELETE',
+      uri: '/role-aliases/{roleAlias}',
+      status: 200,
+      input: 'DeleteRoleAliasRequest',
+      output: 'DeleteRoleAliasResponse',
+      errors: ['DeleteConflictException', 'InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    ListRoleAliases: {
+      method: 'GET',
+      uri: '/role-aliases',
+      status: 200,
+      input: 'ListRoleAliasesRequest',
+      output: 'ListRoleAliasesResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
   },
   enums: {
     AbortAction: ['CANCEL'],
@@ -1212,6 +1327,16 @@ export const table: ServiceTable = {
       policyDocument: { type: 'string' },
       policyVersionId: { type: 'string' },
     },
+    CreateRoleAliasRequest: {
+      roleAlias: { type: 'string', required: true, in: 'label' },
+      roleArn: { type: 'string', required: true },
+      credentialDurationSeconds: { type: 'number' },
+      tags: { type: '[Tag]' },
+    },
+    CreateRoleAliasResponse: {
+      roleAlias: { type: 'string' },
+      roleAliasArn: { type: 'string' },
+    },
     CreateThingGroupRequest: {
       thingGroupName: { type: 'string', required: true, in: 'label' },
       parentGroupName: { type: 'string' },
@@ -1241,6 +1366,10 @@ export const table: ServiceTable = {
     DeletePolicyRequest: {
       policyName: { type: 'string', required: true, in: 'label' },
     },
+    DeleteRoleAliasRequest: {
+      roleAlias: { type: 'string', required: true, in: 'label' },
+    },
+    DeleteRoleAliasResponse: {},
     DeleteThingGroupRequest: {
       thingGroupName: { type: 'string', required: true, in: 'label' },
       expectedVersion: { type: 'number', in: 'query' },
@@ -1278,6 +1407,12 @@ export const table: ServiceTable = {
     DescribeJobResponse: {
       documentSource: { type: 'string' },
       job: { type: 'Job' },
+    },
+    DescribeRoleAliasRequest: {
+      roleAlias: { type: 'string', required: true, in: 'label' },
+    },
+    DescribeRoleAliasResponse: {
+      roleAliasDescription: { type: 'RoleAliasDescription' },
     },
     DescribeThingGroupRequest: {
       thingGroupName: { type: 'string', required: true, in: 'label' },
@@ -1499,6 +1634,15 @@ export const table: ServiceTable = {
       policies: { type: '[Policy]' },
       nextMarker: { type: 'string' },
     },
+    ListRoleAliasesRequest: {
+      pageSize: { type: 'number', in: 'query' },
+      marker: { type: 'string', in: 'query' },
+      ascendingOrder: { type: 'boolean', in: 'query', wire: 'isAscendingOrder' },
+    },
+    ListRoleAliasesResponse: {
+      roleAliases: { type: '[string]' },
+      nextMarker: { type: 'string' },
+    },
     ListThingGroupsForThingRequest: {
       thingName: { type: 'string', required: true, in: 'label' },
       nextToken: { type: 'string', in: 'query' },
@@ -1577,6 +1721,15 @@ export const table: ServiceTable = {
       failureType: { type: '@RetryableFailureType', required: true },
       numberOfRetries: { type: 'number', required: true },
     },
+    RoleAliasDescription: {
+      roleAlias: { type: 'string' },
+      roleAliasArn: { type: 'string' },
+      roleArn: { type: 'string' },
+      owner: { type: 'string' },
+      credentialDurationSeconds: { type: 'number' },
+      creationDate: { type: 'timestamp' },
+      lastModifiedDate: { type: 'timestamp' },
+    },
     ScheduledJobRollout: {
       startTime: { type: 'string' },
     },
@@ -1619,6 +1772,15 @@ export const table: ServiceTable = {
     UpdateCertificateRequest: {
       certificateId: { type: 'string', required: true, in: 'label' },
       newStatus: { type: '@CertificateStatus', required: true, in: 'query' },
+    },
+    UpdateRoleAliasRequest: {
+      roleAlias: { type: 'string', required: true, in: 'label' },
+      roleArn: { type: 'string' },
+      credentialDurationSeconds: { type: 'number' },
+    },
+    UpdateRoleAliasResponse: {
+      roleAlias: { type: 'string' },
+      roleAliasArn: { type: 'string' },
     },
     UpdateThingRequest: {
       thingName: { type: 'string', required: true, in: 'label' },

@@ -13,11 +13,14 @@ import { pageOf, pager } from '../page-token.ts';
 import { createRouter } from '../router.ts';
 import { type Handlers, restJsonErrors, restJsonRoutes, restJsonService } from '../wire/rest-json.ts';
 import { artifactRoute } from './artifacts.ts';
+import { assumeRole } from './credentials.ts';
 
 /** Nucleus lite reads the answer into 2 KB, so a page is small; the Java nucleus asks for the next. */
 const groupsPerPage = 50;
 
 const handlers: Handlers<typeof dataPlane.operations> = {
+  AssumeRoleWithCertificate: assumeRole,
+
   async ListThingGroupsForCoreDevice({ coreDeviceThingName, nextToken }, { app, account }) {
     const pages = pager('ListThingGroupsForCoreDevice', { coreDeviceThingName });
     const membership = await app.groups.membership(coreDeviceThingName);

@@ -1,10 +1,10 @@
-import { Fault } from '@greensward/kit';
 import { thingGroupArn } from '@greensward/protocol/arn';
 import type { iot } from '@greensward/protocol/iot';
 import type { Account } from '../../app/context.ts';
 import { nameOrArn, scopeOf } from '../arns.ts';
 import { pageOf, pager } from '../page-token.ts';
 import type { Handlers } from '../wire/rest-json.ts';
+import { tagMap } from './tag-list.ts';
 
 type GroupHandlers = Pick<
   Handlers<typeof iot.operations>,
@@ -106,11 +106,4 @@ export const groupHandlers: GroupHandlers = {
 
 function namedGroup(name: string, account: Account) {
   return { groupName: name, groupArn: thingGroupArn(scopeOf(account), name) };
-}
-
-/** IoT has tags as a list; a key twice is a mistake. */
-function tagMap(tags: readonly { readonly Key: string; readonly Value?: string | undefined }[]) {
-  const map = new Map(tags.map(({ Key, Value = '' }) => [Key, Value]));
-  if (map.size < tags.length) throw new Fault('InvalidRequestException', 'tags: a key is given twice');
-  return Object.fromEntries(map);
 }
