@@ -92,21 +92,31 @@ export interface PolicyUseCases {
   attachedTo(target: string): Promise<readonly Policy[]>;
 }
 
+/** Which version of which component: of the account, or one of the public ones. */
+export interface ComponentVersionName {
+  readonly name: string;
+  readonly version: string;
+  readonly isPublic: boolean;
+}
+
 export interface ComponentUseCases {
   create(input: { recipe: Uint8Array; tags?: Tags; clientToken?: string }): Promise<ComponentVersion>;
-  describe(name: string, version: string): Promise<{ component: ComponentVersion; tags: Tags }>;
-  versions(name: string, page: PageRequest): Promise<Page<ComponentVersion>>;
+  describe(of: ComponentVersionName): Promise<{ component: ComponentVersion; tags: Tags }>;
+  /** Highest first. */
+  versions(of: { name: string; isPublic: boolean }, page: PageRequest): Promise<Page<ComponentVersion>>;
   /** One row per component: its highest version. */
   list(page: PageRequest): Promise<Page<ComponentVersion>>;
-  delete(name: string, version: string): Promise<void>;
+  /** The same of the public ones. */
+  listPublic(): readonly ComponentVersion[];
+  /** Fails with `AccessDeniedException` for a public one. */
+  delete(of: ComponentVersionName): Promise<void>;
   /** The recipe as the format asked for, with digests; default: as uploaded. */
   recipe(
-    name: string,
-    version: string,
+    of: ComponentVersionName,
     format?: 'JSON' | 'YAML',
   ): Promise<{ format: 'JSON' | 'YAML'; text: string; tags: Tags }>;
   /** A URL of an artifact on the device port, under the name `host` that the caller used. */
-  artifactUrl(name: string, version: string, artifactName: string, host: string): Promise<string>;
+  artifactUrl(of: ComponentVersionName, artifactName: string, host: string): Promise<string>;
   /** Answers one candidate after the other; the recipe is JSON with artifact URIs that devices can fetch from here (`greengrass:`). */
   resolve(input: {
     attributes: Readonly<Record<string, string>>;

@@ -1,5 +1,6 @@
 import { Fault } from '@greensward/kit';
 import { type ArnScope, parseGreengrassArn, parseIotArn } from '@greensward/protocol/arn';
+import type { ComponentVersionName } from '../app/app.ts';
 import type { Account } from '../app/context.ts';
 import { roleNameOf } from '../domain/access/role-alias.ts';
 import type { Session } from '../ports/session-credentials.ts';
@@ -14,18 +15,18 @@ export function assumedRoleArn({ partition, accountId }: Account, { roleArn, cer
   return `arn:${partition}:sts::${accountId}:assumed-role/${roleNameOf(roleArn) ?? ''}/${certificateId}`;
 }
 
-/** Name and version in a component version ARN. Fails with `ValidationException`. */
-export function versionOf(arn: string): { name: string; version: string } {
+/** A component version ARN. `isPublic`: its account is `aws`. Fails with `ValidationException`. */
+export function versionOf(arn: string): ComponentVersionName {
   const parsed = parseGreengrassArn(arn);
   if (parsed?.kind !== 'component-version') throw invalidArn('arn', 'a component version');
-  return { name: parsed.name, version: parsed.version };
+  return { name: parsed.name, version: parsed.version, isPublic: parsed.account === 'aws' };
 }
 
-/** The name in a component ARN. Fails with `ValidationException`. */
-export function componentOf(arn: string): string {
+/** A component ARN. `isPublic`: its account is `aws`. Fails with `ValidationException`. */
+export function componentOf(arn: string): Omit<ComponentVersionName, 'version'> {
   const parsed = parseGreengrassArn(arn);
   if (parsed?.kind !== 'component') throw invalidArn('arn', 'a component');
-  return parsed.name;
+  return { name: parsed.name, isPublic: parsed.account === 'aws' };
 }
 
 /** The name given outright or in the ARN of a thing or group; both must agree. Fails with `ValidationException`. */

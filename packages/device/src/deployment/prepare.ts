@@ -42,6 +42,7 @@ export async function prepare(
   const membership = await deps.retrying(() => deps.dataPlane.thingGroups(signal), signal);
   const after = groupsAfter(document, groupOf(document), groups, membership);
   const resolved = await resolveComponents(rootsOf(after), deps, signal);
+  refusePlugins(resolved);
   await Promise.all([...resolved.values()].map(({ recipe, arn }) => deps.files.fetchArtifacts(recipe, arn, signal)));
   const set = componentSet(document, resolved, current, after, deps.onIgnored);
   const byName = new Map(set.map((entry) => [entry.name, entry]));
@@ -60,6 +61,18 @@ function requireCapabilities(document: DeploymentDocument): void {
     'NUCLEUS_MISSING_REQUIRED_CAPABILITIES',
     `This runtime lacks what the deployment requires: ${unknown.join(', ')}`,
   );
+}
+
+/** Plugins are Java libraries of the reference's own nucleus; what this runtime provides itself is not among `resolved`. */
+function refusePlugins(resolved: ReadonlyMap<string, Resolution>): void {
+  for (const [name, { version, recipe }] of resolved) {
+    const { componentType } = recipe;
+    if (componentType !== 'aws.greengrass.plugin' && componentType !== 'aws.greengrass.nucleus') continue;
+    throw new Fault(
+      'CUSTOM_PLUGIN_NOT_SUPPORTED',
+      `${name} ${version} is of the type ${componentType}: this runtime has no such component, and cannot run plugins`,
+    );
+  }
 }
 
 function componentSet(
