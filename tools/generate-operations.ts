@@ -22,7 +22,10 @@ const sources: readonly Source[] = [
       CreateComponentVersion DescribeComponent GetComponent GetComponentVersionArtifact ListComponentVersions ListComponents
       DeleteComponent ResolveComponentCandidates CreateDeployment GetDeployment ListDeployments CancelDeployment DeleteDeployment
       GetCoreDevice ListCoreDevices DeleteCoreDevice ListInstalledComponents ListEffectiveDeployments
-      TagResource UntagResource ListTagsForResource`),
+      TagResource UntagResource ListTagsForResource
+      BatchAssociateClientDeviceWithCoreDevice BatchDisassociateClientDeviceFromCoreDevice
+      ListClientDevicesAssociatedWithCoreDevice GetConnectivityInfo UpdateConnectivityInfo
+      AssociateServiceRoleToAccount GetServiceRoleForAccount DisassociateServiceRoleFromAccount`),
   },
   {
     service: 'iot',

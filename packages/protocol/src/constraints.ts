@@ -91,6 +91,12 @@ export const greengrassv2Constraints: Constraints = {
   'ListDeploymentsRequest.parentTargetArn': thingGroupArn,
   'ListCoreDevicesRequest.thingGroupArn': thingGroupArn,
   'ListCoreDevicesRequest.runtime': { min: 1, max: 255 },
+  // Client devices, connectivity and the service role.
+  '*.entries': { min: 1, max: 100 },
+  '*.thingName': { min: 1, max: 128 },
+  '*.connectivityInfo': { max: 100 },
+  'ConnectivityInfo.portNumber': { min: 0, max: 65_535 },
+  'AssociateServiceRoleToAccountRequest.roleArn': { max: 2048 },
 };
 
 /** Counts from 1, and is kept in 32 bits. */

@@ -42,8 +42,31 @@ export interface AssumeRoleWithCertificateResponse {
   };
 }
 
+export interface DiscoverRequest {
+  readonly thingName: string;
+}
+
+/** The core devices that a client device may connect to. */
+export interface DiscoverResponse {
+  readonly GGGroups: readonly {
+    readonly GGGroupId: string;
+    readonly Cores: readonly {
+      readonly thingArn: string;
+      readonly Connectivity: readonly {
+        readonly Id: string;
+        readonly HostAddress: string;
+        readonly PortNumber: number;
+        readonly Metadata: string;
+      }[];
+    }[];
+    /** PEM: what signed the certificates of the cores' own brokers. */
+    readonly CAs: readonly string[];
+  }[];
+}
+
 interface Operations {
   readonly AssumeRoleWithCertificate: Operation<AssumeRoleWithCertificateRequest, AssumeRoleWithCertificateResponse>;
+  readonly Discover: Operation<DiscoverRequest, DiscoverResponse>;
   readonly ListThingGroupsForCoreDevice: Operation<
     ListThingGroupsForCoreDeviceRequest,
     ListThingGroupsForCoreDeviceResponse
@@ -51,6 +74,7 @@ interface Operations {
 }
 
 const credentialsUri = '/role-aliases/{roleAlias}/credentials';
+const discoverUri = '/greengrass/discover/thing/{thingName}';
 const uri = '/greengrass/v2/coreDevices/{coreDeviceThingName}/thingGroups';
 
 const table: ServiceTable = {
@@ -62,6 +86,14 @@ const table: ServiceTable = {
       status: 200,
       input: 'AssumeRoleWithCertificateRequest',
       output: 'AssumeRoleWithCertificateResponse',
+      errors: ['AccessDeniedException', 'InternalServerException', 'ResourceNotFoundException', 'ValidationException'],
+    },
+    Discover: {
+      method: 'GET',
+      uri: discoverUri,
+      status: 200,
+      input: 'DiscoverRequest',
+      output: 'DiscoverResponse',
       errors: ['AccessDeniedException', 'InternalServerException', 'ResourceNotFoundException', 'ValidationException'],
     },
     ListThingGroupsForCoreDevice: {
@@ -80,6 +112,8 @@ const table: ServiceTable = {
       thingName: { type: 'string', in: 'header', wire: 'x-amzn-iot-thingname' },
     },
     AssumeRoleWithCertificateResponse: { credentials: { type: 'json', required: true } },
+    DiscoverRequest: { thingName: { type: 'string', required: true, in: 'label' } },
+    DiscoverResponse: { GGGroups: { type: 'json', required: true } },
     ListThingGroupsForCoreDeviceRequest: {
       coreDeviceThingName: { type: 'string', required: true, in: 'label' },
       nextToken: { type: 'string', in: 'query' },
@@ -107,6 +141,7 @@ const table: ServiceTable = {
   },
   allOperations: {
     AssumeRoleWithCertificate: ['GET', credentialsUri],
+    Discover: ['GET', discoverUri],
     ListThingGroupsForCoreDevice: ['GET', uri],
   },
 };

@@ -2,6 +2,7 @@ import type { CreateDeploymentRequest } from '@greensward/protocol/greengrassv2'
 import type { RoleAlias } from '../domain/access/role-alias.ts';
 import type { ComponentVersion } from '../domain/components/component.ts';
 import type { Deployment, DeploymentStatus } from '../domain/deployment/deployment.ts';
+import type { ClientAssociation, ConnectivityEndpoint, ServiceRole } from '../domain/devices/client-devices.ts';
 import type { CoreDevice, InstalledComponent } from '../domain/devices/core-device.ts';
 import type { Execution, ExecutionCounts, ExecutionStatus, Job, JobStatus } from '../domain/jobs/job.ts';
 import type { Certificate, CertificateStatus, Policy, Thing, ThingGroup } from '../domain/registry/registry.ts';
@@ -32,6 +33,9 @@ export interface App {
   readonly objects: ObjectUseCases;
   readonly access: AccessUseCases;
   readonly roleAliases: RoleAliasUseCases;
+  readonly connectivity: ConnectivityUseCases;
+  readonly clientDevices: ClientDeviceUseCases;
+  readonly serviceRole: ServiceRoleUseCases;
 }
 
 export interface ThingUseCases {
@@ -307,4 +311,31 @@ export interface RoleAliasUseCases {
     name: string,
     device: { certificateId: string; thing?: string },
   ): Promise<SessionCredentials & { expiresAt: number }>;
+}
+
+export interface ConnectivityUseCases {
+  /** Nothing for a thing that has told none, or that is unknown. */
+  get(thing: string): Promise<readonly ConnectivityEndpoint[]>;
+  /** Replaces all. Returns the new version. */
+  update(thing: string, endpoints: readonly ConnectivityEndpoint[]): Promise<string>;
+  /** The core devices of a client device. Fails with `ResourceNotFoundException` when it has none. */
+  discover(thing: string): Promise<readonly { core: string; endpoints: readonly ConnectivityEndpoint[] }[]>;
+}
+
+export interface ClientDeviceUseCases {
+  /** Those that could not be associated; the others are. */
+  associate(
+    core: string,
+    things: readonly string[],
+  ): Promise<readonly { thing: string; code: string; message: string }[]>;
+  disassociate(core: string, things: readonly string[]): Promise<void>;
+  list(core: string, page: PageRequest): Promise<Page<ClientAssociation>>;
+}
+
+/** Times are epoch ms. */
+export interface ServiceRoleUseCases {
+  /** Fails with `ResourceNotFoundException` when there is none. */
+  get(): Promise<ServiceRole>;
+  associate(roleArn: string): Promise<number>;
+  disassociate(): Promise<number>;
 }

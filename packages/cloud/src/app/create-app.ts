@@ -1,6 +1,7 @@
 import { createAccess } from './access.ts';
 import type { App } from './app.ts';
 import { createCertificates } from './certificates.ts';
+import { createClientDevices, createConnectivity } from './client-devices.ts';
 import { createComponents } from './components.ts';
 import { createContentGate } from './content-gate.ts';
 import type { AppDeps } from './context.ts';
@@ -11,6 +12,7 @@ import { createJobs } from './jobs.ts';
 import { createContentSweep, createObjects } from './objects.ts';
 import { createPolicies } from './policies.ts';
 import { createRoleAliases } from './role-aliases.ts';
+import { createServiceRole } from './service-role.ts';
 import { createShadows } from './shadows.ts';
 import { createTags } from './tags.ts';
 import { createThings } from './things.ts';
@@ -33,5 +35,8 @@ export function createApp(deps: AppDeps): App {
     objects: createObjects(deps, gate, sweep),
     access: createAccess(deps),
     roleAliases: createRoleAliases(deps),
+    connectivity: createConnectivity(deps),
+    clientDevices: createClientDevices(deps),
+    serviceRole: createServiceRole(deps),
   };
 }

@@ -1,6 +1,7 @@
 import type { RoleAlias } from '../domain/access/role-alias.ts';
 import type { ComponentVersion } from '../domain/components/component.ts';
 import type { Deployment } from '../domain/deployment/deployment.ts';
+import type { ClientAssociation, Connectivity, ServiceRole } from '../domain/devices/client-devices.ts';
 import type { CoreDevice, InstalledComponent } from '../domain/devices/core-device.ts';
 import type { Execution, ExecutionCounts, ExecutionStatus, Job, JobStatus } from '../domain/jobs/job.ts';
 import type { Certificate, Policy, Thing, ThingGroup } from '../domain/registry/registry.ts';
@@ -45,6 +46,9 @@ export interface Tx {
   readonly objects: ObjectIndex;
   readonly accessKeys: AccessKeyStore;
   readonly roleAliases: RoleAliasStore;
+  readonly connectivity: ConnectivityStore;
+  readonly clientDevices: ClientDeviceStore;
+  readonly serviceRole: ServiceRoleStore;
 }
 
 export interface ThingStore {
@@ -58,7 +62,7 @@ export interface ThingStore {
   ): Promise<Page<Thing>>;
   insert(thing: Thing): Promise<void>;
   update(thing: Thing): Promise<void>;
-  /** Also its memberships and attached principals. */
+  /** Also its memberships, attached principals, connectivity, and its associations as a client device. */
   delete(name: string): Promise<void>;
   principals(thing: string): Promise<readonly string[]>;
   /** Things that a certificate is attached to, by certificate id. */
@@ -221,7 +225,7 @@ export interface DeviceStore {
     filter: { status?: string; runtime?: string; groupTargetArn?: string },
   ): Promise<Page<CoreDevice>>;
   put(devices: readonly CoreDevice[]): Promise<void>;
-  /** Also its components. */
+  /** Also its components and client devices. */
   delete(thing: string): Promise<void>;
   components(thing: string): Promise<readonly InstalledComponent[]>;
   componentsOf(things: readonly string[]): Promise<ReadonlyMap<string, readonly InstalledComponent[]>>;
@@ -296,4 +300,25 @@ export interface RoleAliasStore {
   insert(alias: RoleAlias): Promise<void>;
   update(alias: RoleAlias): Promise<void>;
   delete(name: string): Promise<void>;
+}
+
+export interface ConnectivityStore {
+  getMany(things: readonly string[]): Promise<ReadonlyMap<string, Connectivity>>;
+  put(connectivity: Connectivity): Promise<void>;
+}
+
+export interface ClientDeviceStore {
+  /** Ordered by thing. */
+  ofCore(core: string, page: PageRequest): Promise<Page<ClientAssociation>>;
+  /** The core devices of a client device, ordered. */
+  coresOf(thing: string): Promise<readonly string[]>;
+  /** What is associated already stays as it is. */
+  put(associations: readonly ClientAssociation[]): Promise<void>;
+  delete(core: string, things: readonly string[]): Promise<void>;
+}
+
+export interface ServiceRoleStore {
+  get(): Promise<ServiceRole | undefined>;
+  put(role: ServiceRole): Promise<void>;
+  clear(): Promise<void>;
 }

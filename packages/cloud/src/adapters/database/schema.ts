@@ -186,6 +186,10 @@ export interface Schema {
   object: ObjectRow;
   access_key: { id: string; secret: string; created_at: number };
   role_alias: RoleAliasRow;
+  connectivity: { thing: string; version: string; endpoints: string };
+  client_device: { core: string; thing: string; associated_at: number };
+  /** One row at most. */
+  service_role: { role_arn: string; associated_at: number };
 }
 
 /** What a store runs its queries through: a transaction, or the reading connection. */

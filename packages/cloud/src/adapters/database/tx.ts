@@ -1,6 +1,7 @@
 import type { Tx } from '../../ports/storage.ts';
 import type { Queries } from './schema.ts';
 import { certificateStore, policyStore } from './stores/certificates.ts';
+import { clientDeviceStore, connectivityStore, serviceRoleStore } from './stores/client-devices.ts';
 import { componentStore } from './stores/components.ts';
 import { deploymentStore } from './stores/deployments.ts';
 import { deviceStore } from './stores/devices.ts';
@@ -31,5 +32,8 @@ export function createTx(db: Queries, shards: number): Tx {
     objects: objectIndex(db),
     accessKeys: accessKeyStore(db),
     roleAliases: roleAliasStore(db),
+    connectivity: connectivityStore(db),
+    clientDevices: clientDeviceStore(db),
+    serviceRole: serviceRoleStore(db),
   };
 }
