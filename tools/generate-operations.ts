@@ -38,13 +38,15 @@ const sources: readonly Source[] = [
       DescribeJob ListJobs GetJobDocument ListJobExecutionsForJob ListJobExecutionsForThing DescribeJobExecution CancelJob
       CreateKeysAndCertificate DescribeCertificate UpdateCertificate DeleteCertificate ListCertificates
       CreatePolicy GetPolicy ListPolicies DeletePolicy AttachPolicy DetachPolicy ListAttachedPolicies
-      CreateRoleAlias DescribeRoleAlias UpdateRoleAlias DeleteRoleAlias ListRoleAliases`),
+      CreateRoleAlias DescribeRoleAlias UpdateRoleAlias DeleteRoleAlias ListRoleAliases
+      UpdateThingGroup UpdateThingGroupsForThing TagResource UntagResource ListTagsForResource
+      CancelJobExecution DeleteJob DeleteJobExecution`),
   },
   {
     service: 'iot-data',
     sdk: 'client-iot-data-plane',
     load: () => import('@aws-sdk/client-iot-data-plane'),
-    operations: words('GetThingShadow UpdateThingShadow DeleteThingShadow ListNamedShadowsForThing'),
+    operations: words('GetThingShadow UpdateThingShadow DeleteThingShadow ListNamedShadowsForThing Publish'),
   },
   {
     service: 'iot-jobs-data',

@@ -46,7 +46,12 @@ export async function certifiedDevice(under: ConformanceCloud, thingName: string
       });
     },
     connect: () =>
-      connectAsync(`mqtts://localhost:${under.cloud.mqttPort}`, { ...tls, clientId: thingName, reconnectPeriod: 0 }),
+      connectAsync(`mqtts://localhost:${under.cloud.mqttPort}`, {
+        ...tls,
+        clientId: thingName,
+        protocolVersion: 5,
+        reconnectPeriod: 0,
+      }),
   };
 }
 

@@ -117,6 +117,13 @@ const roleAlias: Constraint = {
 };
 const namespaceId: Constraint = { pattern: /^[a-zA-Z0-9_-]+$/, legal: wordLegal };
 
+/** IoT Jobs: at most 10 pairs, key 1-128 of `[a-zA-Z0-9:_-]`, value 1-1024. */
+const statusDetailsConstraint: Constraint = {
+  max: 10,
+  key: { min: 1, max: 128, pattern: /^[a-zA-Z0-9:_-]+$/ },
+  each: { min: 1, max: 1024 },
+};
+
 export const iotConstraints: Constraints = {
   '*.thingName': thingName,
   '*.thingTypeName': thingName,
@@ -160,13 +167,12 @@ export const iotConstraints: Constraints = {
   '*.roleAlias': roleAlias,
   '*.roleArn': { min: 20, max: 2048 },
   '*.credentialDurationSeconds': { min: 900, max: 43_200 },
-};
-
-/** IoT Jobs: at most 10 pairs, key 1-128 of `[a-zA-Z0-9:_-]`, value 1-1024. */
-const statusDetailsConstraint: Constraint = {
-  max: 10,
-  key: { min: 1, max: 128, pattern: /^[a-zA-Z0-9:_-]+$/ },
-  each: { min: 1, max: 1024 },
+  'CancelJobExecutionRequest.statusDetails': statusDetailsConstraint,
+  'UpdateThingGroupsForThingRequest.thingGroupsToAdd': { max: 10, each: thingName },
+  'UpdateThingGroupsForThingRequest.thingGroupsToRemove': { max: 10, each: thingName },
+  '*.resourceArn': nonEmpty,
+  '*.tags': { max: 50 },
+  'UntagResourceRequest.tagKeys': { max: 50, each: { min: 1, max: 128 } },
 };
 
 export const iotJobsDataConstraints: Constraints = {
@@ -181,8 +187,16 @@ export const iotJobsDataConstraints: Constraints = {
   '*.stepTimeoutInMinutes': { min: -1, max: 10_080 },
 };
 
+/** MQTT: what a message is published to has no wildcards. AWS: at most 256 bytes. */
+const topicName: Constraint = { min: 1, max: 256, pattern: /^[^#+\0]+$/, legal: 'have no "#", "+" and no U+0000' };
+
 export const iotDataConstraints: Constraints = {
   '*.thingName': thingName,
   '*.shadowName': { min: 1, max: 64, pattern: /^[$a-zA-Z0-9:_-]+$/ },
   'ListNamedShadowsForThingRequest.pageSize': { min: 1, max: 100 },
+  'PublishRequest.topic': topicName,
+  'PublishRequest.responseTopic': topicName,
+  'PublishRequest.qos': { min: 0, max: 1 },
+  // Seconds, 32 bits.
+  'PublishRequest.messageExpiry': { min: 0, max: 4_294_967_295 },
 };

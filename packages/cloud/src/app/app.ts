@@ -4,8 +4,11 @@ import type { ComponentVersion } from '../domain/components/component.ts';
 import type { Deployment, DeploymentStatus } from '../domain/deployment/deployment.ts';
 import type { ClientAssociation, ConnectivityEndpoint, ServiceRole } from '../domain/devices/client-devices.ts';
 import type { CoreDevice, InstalledComponent } from '../domain/devices/core-device.ts';
+import type { Telemetry } from '../domain/devices/telemetry.ts';
+import type { ExecutionCancel } from '../domain/jobs/cancel-execution.ts';
 import type { Execution, ExecutionCounts, ExecutionStatus, Job, JobStatus } from '../domain/jobs/job.ts';
 import type { Certificate, CertificateStatus, Policy, Thing, ThingGroup } from '../domain/registry/registry.ts';
+import type { MessageToPublish } from '../ports/bus.ts';
 import type { KeyAndCertificate } from '../ports/certificate-authority.ts';
 import type { Session, SessionCredentials } from '../ports/session-credentials.ts';
 import type { Page, PageRequest, StoredObject } from '../ports/storage.ts';
@@ -36,6 +39,8 @@ export interface App {
   readonly connectivity: ConnectivityUseCases;
   readonly clientDevices: ClientDeviceUseCases;
   readonly serviceRole: ServiceRoleUseCases;
+  readonly telemetry: TelemetryUseCases;
+  readonly messages: MessageUseCases;
 }
 
 export interface ThingUseCases {
@@ -68,10 +73,20 @@ export interface GroupUseCases {
     tags?: Tags;
   }): Promise<ThingGroup>;
   describe(name: string): Promise<{ group: ThingGroup; ancestors: readonly string[] }>;
+  /** What is not given stays. Returns the new version. */
+  update(input: {
+    name: string;
+    description?: string;
+    attributes?: Tags;
+    merge?: boolean;
+    expectedVersion?: number;
+  }): Promise<number>;
   delete(name: string, expectedVersion?: number): Promise<void>;
   list(page: PageRequest, filter: { parent?: string; prefix?: string; recursive: boolean }): Promise<Page<ThingGroup>>;
   addThing(group: string, thing: string): Promise<void>;
   removeThing(group: string, thing: string): Promise<void>;
+  /** Leaves some groups and joins others, all or none. */
+  moveThing(thing: string, groups: { add: readonly string[]; remove: readonly string[] }): Promise<void>;
   things(group: string, recursive: boolean, page: PageRequest): Promise<Page<string>>;
   ofThing(thing: string): Promise<readonly string[]>;
   /** For the data plane: direct groups, each with its ancestors from the root to its parent. */
@@ -87,7 +102,7 @@ export interface CertificateUseCases {
 }
 
 export interface PolicyUseCases {
-  create(name: string, document: string): Promise<Policy>;
+  create(name: string, document: string, tags?: Tags): Promise<Policy>;
   get(name: string): Promise<Policy>;
   delete(name: string): Promise<void>;
   list(page: PageRequest): Promise<Page<Policy>>;
@@ -202,6 +217,14 @@ export interface JobUseCases {
   describe(jobId: string): Promise<{ job: Job; counts: ExecutionCounts }>;
   list(page: PageRequest, filter: { status?: JobStatus; groupName?: string; namespace?: string }): Promise<Page<Job>>;
   cancel(jobId: string, input: { force: boolean; reasonCode?: string; comment?: string }): Promise<Job>;
+  /** Ends the newest execution of a thing: see `canceledExecution`. */
+  cancelExecution(jobId: string, thing: string, how: ExecutionCancel): Promise<void>;
+  /**
+   * Fails with `InvalidStateTransitionException` when it is in progress, or runs on a device, and is not forced. The
+   * deployment of a job in progress is canceled.
+   */
+  delete(jobId: string, force: boolean): Promise<void>;
+  deleteExecution(jobId: string, thing: string, number: number, force: boolean): Promise<void>;
   executionsOfJob(jobId: string, page: PageRequest, status?: ExecutionStatus): Promise<Page<Execution>>;
   executionsOfThing(thing: string, page: PageRequest, status?: ExecutionStatus): Promise<Page<Execution>>;
   execution(jobId: string, thing: string, number?: number): Promise<PendingExecution>;
@@ -338,4 +361,16 @@ export interface ServiceRoleUseCases {
   get(): Promise<ServiceRole>;
   associate(roleArn: string): Promise<number>;
   disassociate(): Promise<number>;
+}
+
+export interface TelemetryUseCases {
+  /** Raw messages as they came, oldest first. Bad ones are logged and dropped; the last of each thing is kept. */
+  ingest(messages: readonly { thing: string; payload: Uint8Array }[]): Promise<void>;
+  /** Fails with `ResourceNotFoundException` when none was kept. */
+  get(thing: string): Promise<Telemetry>;
+}
+
+export interface MessageUseCases {
+  /** To the MQTT clients that are subscribed. */
+  publish(message: MessageToPublish): void;
 }

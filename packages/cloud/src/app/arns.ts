@@ -6,6 +6,7 @@ import {
   coreDeviceArn,
   deploymentArn,
   type GreengrassArn,
+  type IotArn,
   jobArn,
   parseGreengrassArn,
   parseIotArn,
@@ -33,6 +34,7 @@ export interface Arns {
   target(arn: string): DeploymentTarget | undefined;
   certificateId(arn: string): string | undefined;
   greengrass(arn: string): GreengrassArn | undefined;
+  iot(arn: string): IotArn | undefined;
 }
 
 export function createArns(account: Account): Arns {
@@ -60,6 +62,10 @@ export function createArns(account: Account): Arns {
     certificateId(arn) {
       const parsed = parseIotArn(arn);
       return parsed?.kind === 'cert' && ours(parsed) && /^[0-9a-f]{64}$/.test(parsed.name) ? parsed.name : undefined;
+    },
+    iot(arn) {
+      const parsed = parseIotArn(arn);
+      return parsed !== undefined && ours(parsed) ? parsed : undefined;
     },
     greengrass(arn) {
       const parsed = parseGreengrassArn(arn);

@@ -15,6 +15,7 @@ import { createRoleAliases } from './role-aliases.ts';
 import { createServiceRole } from './service-role.ts';
 import { createShadows } from './shadows.ts';
 import { createTags } from './tags.ts';
+import { createTelemetry } from './telemetry.ts';
 import { createThings } from './things.ts';
 
 /** The use cases over these adapters. */
@@ -38,5 +39,7 @@ export function createApp(deps: AppDeps): App {
     connectivity: createConnectivity(deps),
     clientDevices: createClientDevices(deps),
     serviceRole: createServiceRole(deps),
+    telemetry: createTelemetry(deps),
+    messages: { publish: (message) => deps.bus.publish({ kind: 'message', message }) },
   };
 }

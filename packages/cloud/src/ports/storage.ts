@@ -3,6 +3,7 @@ import type { ComponentVersion } from '../domain/components/component.ts';
 import type { Deployment } from '../domain/deployment/deployment.ts';
 import type { ClientAssociation, Connectivity, ServiceRole } from '../domain/devices/client-devices.ts';
 import type { CoreDevice, InstalledComponent } from '../domain/devices/core-device.ts';
+import type { Telemetry } from '../domain/devices/telemetry.ts';
 import type { Execution, ExecutionCounts, ExecutionStatus, Job, JobStatus } from '../domain/jobs/job.ts';
 import type { Certificate, Policy, Thing, ThingGroup } from '../domain/registry/registry.ts';
 import type { ShadowRecord } from '../domain/shadow/shadow-record.ts';
@@ -49,6 +50,7 @@ export interface Tx {
   readonly connectivity: ConnectivityStore;
   readonly clientDevices: ClientDeviceStore;
   readonly serviceRole: ServiceRoleStore;
+  readonly telemetry: TelemetryStore;
 }
 
 export interface ThingStore {
@@ -62,7 +64,7 @@ export interface ThingStore {
   ): Promise<Page<Thing>>;
   insert(thing: Thing): Promise<void>;
   update(thing: Thing): Promise<void>;
-  /** Also its memberships, attached principals, connectivity, and its associations as a client device. */
+  /** Also its memberships, attached principals, connectivity, telemetry, and its associations as a client device. */
   delete(name: string): Promise<void>;
   principals(thing: string): Promise<readonly string[]>;
   /** Things that a certificate is attached to, by certificate id. */
@@ -76,6 +78,8 @@ export interface GroupStore {
   /** Ordered by name. `recursive` with `parent` lists all descendants, without `parent` all groups; not recursive: direct children, or the roots. */
   list(page: PageRequest, filter: { parent?: string; prefix?: string; recursive: boolean }): Promise<Page<ThingGroup>>;
   insert(group: ThingGroup): Promise<void>;
+  /** Description, attributes and version; the parent never changes. */
+  update(group: ThingGroup): Promise<void>;
   /** Also its memberships. */
   delete(name: string): Promise<void>;
   hasChildren(name: string): Promise<boolean>;
@@ -200,6 +204,8 @@ export interface ExecutionStore {
   effective(thing: string): Promise<readonly { jobId: string; targetArn: string }[]>;
   insertMany(executions: readonly Execution[]): Promise<void>;
   updateMany(executions: readonly Execution[]): Promise<void>;
+  /** The one with this number; the highest that is left counts as the newest. */
+  delete(jobId: string, thing: string, number: number): Promise<void>;
   /** Ends every QUEUED execution of a job; returns the things concerned. */
   endQueued(jobId: string, status: 'CANCELED' | 'REMOVED', at: number): Promise<readonly string[]>;
   /** Executions whose timer has fired by `now`, at most `limit`. */
@@ -321,4 +327,10 @@ export interface ServiceRoleStore {
   get(): Promise<ServiceRole | undefined>;
   put(role: ServiceRole): Promise<void>;
   clear(): Promise<void>;
+}
+
+export interface TelemetryStore {
+  get(thing: string): Promise<Telemetry | undefined>;
+  /** One a thing, in place of the one before. */
+  put(telemetry: readonly Telemetry[]): Promise<void>;
 }

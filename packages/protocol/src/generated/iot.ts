@@ -123,6 +123,15 @@ export interface AttributePayload {
 }
 
 /** @public */
+export interface CancelJobExecutionRequest {
+  readonly jobId: string;
+  readonly thingName: string;
+  readonly force?: boolean | undefined;
+  readonly expectedVersion?: number | undefined;
+  readonly statusDetails?: { readonly [key: string]: string } | undefined;
+}
+
+/** @public */
 export interface CancelJobRequest {
   readonly jobId: string;
   readonly reasonCode?: string | undefined;
@@ -246,6 +255,22 @@ export interface CreateThingResponse {
 export interface DeleteCertificateRequest {
   readonly certificateId: string;
   readonly forceDelete?: boolean | undefined;
+}
+
+/** @public */
+export interface DeleteJobExecutionRequest {
+  readonly jobId: string;
+  readonly thingName: string;
+  readonly executionNumber: number;
+  readonly force?: boolean | undefined;
+  readonly namespaceId?: string | undefined;
+}
+
+/** @public */
+export interface DeleteJobRequest {
+  readonly jobId: string;
+  readonly force?: boolean | undefined;
+  readonly namespaceId?: string | undefined;
 }
 
 /** @public */
@@ -643,6 +668,18 @@ export interface ListRoleAliasesResponse {
 }
 
 /** @public */
+export interface ListTagsForResourceRequest {
+  readonly resourceArn: string;
+  readonly nextToken?: string | undefined;
+}
+
+/** @public */
+export interface ListTagsForResourceResponse {
+  readonly tags?: readonly Tag[] | undefined;
+  readonly nextToken?: string | undefined;
+}
+
+/** @public */
 export interface ListThingGroupsForThingRequest {
   readonly thingName: string;
   readonly nextToken?: string | undefined;
@@ -786,6 +823,16 @@ export interface Tag {
 }
 
 /** @public */
+export interface TagResourceRequest {
+  readonly resourceArn: string;
+  readonly tags: readonly Tag[];
+}
+
+/** @public */
+export interface TagResourceResponse {
+}
+
+/** @public */
 export interface ThingAttribute {
   readonly thingName?: string | undefined;
   readonly thingTypeName?: string | undefined;
@@ -822,6 +869,16 @@ export interface TransferData {
 }
 
 /** @public */
+export interface UntagResourceRequest {
+  readonly resourceArn: string;
+  readonly tagKeys: readonly string[];
+}
+
+/** @public */
+export interface UntagResourceResponse {
+}
+
+/** @public */
 export interface UpdateCertificateRequest {
   readonly certificateId: string;
   readonly newStatus: CertificateStatus;
@@ -838,6 +895,30 @@ export interface UpdateRoleAliasRequest {
 export interface UpdateRoleAliasResponse {
   readonly roleAlias?: string | undefined;
   readonly roleAliasArn?: string | undefined;
+}
+
+/** @public */
+export interface UpdateThingGroupRequest {
+  readonly thingGroupName: string;
+  readonly thingGroupProperties: ThingGroupProperties;
+  readonly expectedVersion?: number | undefined;
+}
+
+/** @public */
+export interface UpdateThingGroupResponse {
+  readonly version?: number | undefined;
+}
+
+/** @public */
+export interface UpdateThingGroupsForThingRequest {
+  readonly thingName?: string | undefined;
+  readonly thingGroupsToAdd?: readonly string[] | undefined;
+  readonly thingGroupsToRemove?: readonly string[] | undefined;
+  readonly overrideDynamicGroups?: boolean | undefined;
+}
+
+/** @public */
+export interface UpdateThingGroupsForThingResponse {
 }
 
 /** @public */
@@ -895,6 +976,14 @@ export interface Operations {
   readonly UpdateRoleAlias: Operation<UpdateRoleAliasRequest, UpdateRoleAliasResponse>;
   readonly DeleteRoleAlias: Operation<DeleteRoleAliasRequest, DeleteRoleAliasResponse>;
   readonly ListRoleAliases: Operation<ListRoleAliasesRequest, ListRoleAliasesResponse>;
+  readonly UpdateThingGroup: Operation<UpdateThingGroupRequest, UpdateThingGroupResponse>;
+  readonly UpdateThingGroupsForThing: Operation<UpdateThingGroupsForThingRequest, UpdateThingGroupsForThingResponse>;
+  readonly TagResource: Operation<TagResourceRequest, TagResourceResponse>;
+  readonly UntagResource: Operation<UntagResourceRequest, UntagResourceResponse>;
+  readonly ListTagsForResource: Operation<ListTagsForResourceRequest, ListTagsForResourceResponse>;
+  readonly CancelJobExecution: Operation<CancelJobExecutionRequest, undefined>;
+  readonly DeleteJob: Operation<DeleteJobRequest, undefined>;
+  readonly DeleteJobExecution: Operation<DeleteJobExecutionRequest, undefined>;
 }
 
 export const table: ServiceTable = {
@@ -1223,6 +1312,67 @@ export const table: ServiceTable = {
       output: 'ListRoleAliasesResponse',
       errors: ['InternalFailureException', 'InvalidRequestException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
     },
+    UpdateThingGroup: {
+      method: 'PATCH',
+      uri: '/thing-groups/{thingGroupName}',
+      status: 200,
+      input: 'UpdateThingGroupRequest',
+      output: 'UpdateThingGroupResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ThrottlingException', 'VersionConflictException'],
+    },
+    UpdateThingGroupsForThing: {
+      method: 'PUT',
+      uri: '/thing-groups/updateThingGroupsForThing',
+      status: 200,
+      input: 'UpdateThingGroupsForThingRequest',
+      output: 'UpdateThingGroupsForThingResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ThrottlingException'],
+    },
+    TagResource: {
+      method: 'POST',
+      uri: '/tags',
+      status: 200,
+      input: 'TagResourceRequest',
+      output: 'TagResourceResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'LimitExceededException', 'ResourceNotFoundException', 'ThrottlingException'],
+    },
+    UntagResource: {
+      method: 'POST',
+      uri: '/untag',
+      status: 200,
+      input: 'UntagResourceRequest',
+      output: 'UntagResourceResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ThrottlingException'],
+    },
+    ListTagsForResource: {
+      method: 'GET',
+      uri: '/tags',
+      status: 200,
+      input: 'ListTagsForResourceRequest',
+      output: 'ListTagsForResourceResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ThrottlingException'],
+    },
+    CancelJobExecution: {
+      method: 'PUT',
+      uri: '/things/{thingName}/jobs/{jobId}/cancel',
+      status: 200,
+      input: 'CancelJobExecutionRequest',
+      errors: ['InvalidRequestException', 'InvalidStateTransitionException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'VersionConflictException'],
+    },
+    DeleteJob: {
+      method: 'DELETE',
+      uri: '/jobs/{jobId}',
+      status: 200,
+      input: 'DeleteJobRequest',
+      errors: ['InvalidRequestException', 'InvalidStateTransitionException', 'LimitExceededException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException'],
+    },
+    DeleteJobExecution: {
+      method: 'DELETE',
+      uri: '/things/{thingName}/jobs/{jobId}/executionNumber/{executionNumber}',
+      status: 200,
+      input: 'DeleteJobExecutionRequest',
+      errors: ['InvalidRequestException', 'InvalidStateTransitionException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException'],
+    },
   },
   enums: {
     AbortAction: ['CANCEL'],
@@ -1268,6 +1418,13 @@ export const table: ServiceTable = {
     AttributePayload: {
       attributes: { type: '{string}' },
       merge: { type: 'boolean' },
+    },
+    CancelJobExecutionRequest: {
+      jobId: { type: 'string', required: true, in: 'label' },
+      thingName: { type: 'string', required: true, in: 'label' },
+      force: { type: 'boolean', in: 'query' },
+      expectedVersion: { type: 'number' },
+      statusDetails: { type: '{string}' },
     },
     CancelJobRequest: {
       jobId: { type: 'string', required: true, in: 'label' },
@@ -1362,6 +1519,18 @@ export const table: ServiceTable = {
     DeleteCertificateRequest: {
       certificateId: { type: 'string', required: true, in: 'label' },
       forceDelete: { type: 'boolean', in: 'query' },
+    },
+    DeleteJobExecutionRequest: {
+      jobId: { type: 'string', required: true, in: 'label' },
+      thingName: { type: 'string', required: true, in: 'label' },
+      executionNumber: { type: 'number', required: true, in: 'label' },
+      force: { type: 'boolean', in: 'query' },
+      namespaceId: { type: 'string', in: 'query' },
+    },
+    DeleteJobRequest: {
+      jobId: { type: 'string', required: true, in: 'label' },
+      force: { type: 'boolean', in: 'query' },
+      namespaceId: { type: 'string', in: 'query' },
     },
     DeletePolicyRequest: {
       policyName: { type: 'string', required: true, in: 'label' },
@@ -1643,6 +1812,14 @@ export const table: ServiceTable = {
       roleAliases: { type: '[string]' },
       nextMarker: { type: 'string' },
     },
+    ListTagsForResourceRequest: {
+      resourceArn: { type: 'string', required: true, in: 'query' },
+      nextToken: { type: 'string', in: 'query' },
+    },
+    ListTagsForResourceResponse: {
+      tags: { type: '[Tag]' },
+      nextToken: { type: 'string' },
+    },
     ListThingGroupsForThingRequest: {
       thingName: { type: 'string', required: true, in: 'label' },
       nextToken: { type: 'string', in: 'query' },
@@ -1743,6 +1920,11 @@ export const table: ServiceTable = {
       Key: { type: 'string', required: true },
       Value: { type: 'string' },
     },
+    TagResourceRequest: {
+      resourceArn: { type: 'string', required: true },
+      tags: { type: '[Tag]', required: true },
+    },
+    TagResourceResponse: {},
     ThingAttribute: {
       thingName: { type: 'string' },
       thingTypeName: { type: 'string' },
@@ -1769,6 +1951,11 @@ export const table: ServiceTable = {
       acceptDate: { type: 'timestamp' },
       rejectDate: { type: 'timestamp' },
     },
+    UntagResourceRequest: {
+      resourceArn: { type: 'string', required: true },
+      tagKeys: { type: '[string]', required: true },
+    },
+    UntagResourceResponse: {},
     UpdateCertificateRequest: {
       certificateId: { type: 'string', required: true, in: 'label' },
       newStatus: { type: '@CertificateStatus', required: true, in: 'query' },
@@ -1782,6 +1969,21 @@ export const table: ServiceTable = {
       roleAlias: { type: 'string' },
       roleAliasArn: { type: 'string' },
     },
+    UpdateThingGroupRequest: {
+      thingGroupName: { type: 'string', required: true, in: 'label' },
+      thingGroupProperties: { type: 'ThingGroupProperties', required: true },
+      expectedVersion: { type: 'number' },
+    },
+    UpdateThingGroupResponse: {
+      version: { type: 'number' },
+    },
+    UpdateThingGroupsForThingRequest: {
+      thingName: { type: 'string' },
+      thingGroupsToAdd: { type: '[string]' },
+      thingGroupsToRemove: { type: '[string]' },
+      overrideDynamicGroups: { type: 'boolean' },
+    },
+    UpdateThingGroupsForThingResponse: {},
     UpdateThingRequest: {
       thingName: { type: 'string', required: true, in: 'label' },
       thingTypeName: { type: 'string' },
@@ -1796,6 +1998,7 @@ export const table: ServiceTable = {
     DeleteConflictException: { status: 409, members: {} },
     InternalFailureException: { status: 500, members: {} },
     InvalidRequestException: { status: 400, members: {} },
+    InvalidStateTransitionException: { status: 409, members: {} },
     LimitExceededException: { status: 410, members: {} },
     MalformedPolicyException: { status: 400, members: {} },
     ResourceAlreadyExistsException: { status: 409, members: {

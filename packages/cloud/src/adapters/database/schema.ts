@@ -188,6 +188,7 @@ export interface Schema {
   role_alias: RoleAliasRow;
   connectivity: { thing: string; version: string; endpoints: string };
   client_device: { core: string; thing: string; associated_at: number };
+  telemetry: { thing: string; message: string; received_at: number };
   /** One row at most. */
   service_role: { role_arn: string; associated_at: number };
 }

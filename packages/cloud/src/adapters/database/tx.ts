@@ -12,6 +12,7 @@ import { objectIndex } from './stores/objects.ts';
 import { accessKeyStore, idempotencyStore, tagStore } from './stores/requests.ts';
 import { roleAliasStore } from './stores/role-aliases.ts';
 import { shadowStore } from './stores/shadows.ts';
+import { telemetryStore } from './stores/telemetry.ts';
 import { thingStore } from './stores/things.ts';
 
 /** Every store on one transaction. `shards`: rows a count of executions is spread over. */
@@ -35,5 +36,6 @@ export function createTx(db: Queries, shards: number): Tx {
     connectivity: connectivityStore(db),
     clientDevices: clientDeviceStore(db),
     serviceRole: serviceRoleStore(db),
+    telemetry: telemetryStore(db),
   };
 }

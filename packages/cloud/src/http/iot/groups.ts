@@ -1,3 +1,4 @@
+import { Fault } from '@greensward/kit';
 import { thingGroupArn } from '@greensward/protocol/arn';
 import type { iot } from '@greensward/protocol/iot';
 import type { Account } from '../../app/context.ts';
@@ -16,6 +17,8 @@ type GroupHandlers = Pick<
   | 'RemoveThingFromThingGroup'
   | 'ListThingsInThingGroup'
   | 'ListThingGroupsForThing'
+  | 'UpdateThingGroup'
+  | 'UpdateThingGroupsForThing'
 >;
 
 const thingMembers = { name: 'thingName', arn: 'thingArn' };
@@ -57,6 +60,24 @@ export const groupHandlers: GroupHandlers = {
         creationDate: group.createdAt,
       },
     };
+  },
+
+  async UpdateThingGroup({ thingGroupName, thingGroupProperties, expectedVersion }, { app }) {
+    const { thingGroupDescription, attributePayload } = thingGroupProperties;
+    const version = await app.groups.update({
+      name: thingGroupName,
+      ...(thingGroupDescription === undefined ? {} : { description: thingGroupDescription }),
+      ...(attributePayload?.attributes === undefined ? {} : { attributes: attributePayload.attributes }),
+      ...(attributePayload?.merge === undefined ? {} : { merge: attributePayload.merge }),
+      ...(expectedVersion === undefined ? {} : { expectedVersion }),
+    });
+    return { version };
+  },
+
+  async UpdateThingGroupsForThing({ thingName, thingGroupsToAdd = [], thingGroupsToRemove = [] }, { app }) {
+    if (thingName === undefined) throw new Fault('InvalidRequestException', 'thingName is required');
+    await app.groups.moveThing(thingName, { add: thingGroupsToAdd, remove: thingGroupsToRemove });
+    return {};
   },
 
   async DeleteThingGroup({ thingGroupName, expectedVersion }, { app }) {

@@ -7,6 +7,7 @@ import { groupHandlers } from './groups.ts';
 import { jobHandlers } from './jobs.ts';
 import { policyHandlers } from './policies.ts';
 import { roleAliasHandlers } from './role-aliases.ts';
+import { iotTagHandlers } from './tags.ts';
 import { thingHandlers } from './things.ts';
 
 /** Every operation that is served: one that lacks its handler is a type error. */
@@ -18,6 +19,7 @@ const handlers: Handlers<typeof iot.operations> = {
   ...endpointHandlers,
   ...jobHandlers,
   ...roleAliasHandlers,
+  ...iotTagHandlers,
 };
 
 /** The part of AWS IoT Core that Greengrass needs, signed. */

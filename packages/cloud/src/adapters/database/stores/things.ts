@@ -80,6 +80,7 @@ export function thingStore(db: Queries): ThingStore {
       await db.deleteFrom('membership').where('thing', '=', name).execute();
       await db.deleteFrom('thing_principal').where('thing', '=', name).execute();
       await db.deleteFrom('connectivity').where('thing', '=', name).execute();
+      await db.deleteFrom('telemetry').where('thing', '=', name).execute();
       await db.deleteFrom('client_device').where('thing', '=', name).execute();
       await db.deleteFrom('thing_attribute').where('thing', '=', name).execute();
       await db.deleteFrom('thing').where('name', '=', name).execute();
