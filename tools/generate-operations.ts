@@ -22,7 +22,10 @@ const sources: readonly Source[] = [
       CreateComponentVersion DescribeComponent GetComponent GetComponentVersionArtifact ListComponentVersions ListComponents
       DeleteComponent ResolveComponentCandidates CreateDeployment GetDeployment ListDeployments CancelDeployment DeleteDeployment
       GetCoreDevice ListCoreDevices DeleteCoreDevice ListInstalledComponents ListEffectiveDeployments
-      TagResource UntagResource ListTagsForResource`),
+      TagResource UntagResource ListTagsForResource
+      BatchAssociateClientDeviceWithCoreDevice BatchDisassociateClientDeviceFromCoreDevice
+      ListClientDevicesAssociatedWithCoreDevice GetConnectivityInfo UpdateConnectivityInfo
+      AssociateServiceRoleToAccount GetServiceRoleForAccount DisassociateServiceRoleFromAccount`),
   },
   {
     service: 'iot',
@@ -34,13 +37,16 @@ const sources: readonly Source[] = [
       ListThingsInThingGroup ListThingGroupsForThing DescribeEndpoint
       DescribeJob ListJobs GetJobDocument ListJobExecutionsForJob ListJobExecutionsForThing DescribeJobExecution CancelJob
       CreateKeysAndCertificate DescribeCertificate UpdateCertificate DeleteCertificate ListCertificates
-      CreatePolicy GetPolicy ListPolicies DeletePolicy AttachPolicy DetachPolicy ListAttachedPolicies`),
+      CreatePolicy GetPolicy ListPolicies DeletePolicy AttachPolicy DetachPolicy ListAttachedPolicies
+      CreateRoleAlias DescribeRoleAlias UpdateRoleAlias DeleteRoleAlias ListRoleAliases
+      UpdateThingGroup UpdateThingGroupsForThing TagResource UntagResource ListTagsForResource
+      CancelJobExecution DeleteJob DeleteJobExecution`),
   },
   {
     service: 'iot-data',
     sdk: 'client-iot-data-plane',
     load: () => import('@aws-sdk/client-iot-data-plane'),
-    operations: words('GetThingShadow UpdateThingShadow DeleteThingShadow ListNamedShadowsForThing'),
+    operations: words('GetThingShadow UpdateThingShadow DeleteThingShadow ListNamedShadowsForThing Publish'),
   },
   {
     service: 'iot-jobs-data',

@@ -1,11 +1,2 @@
 /** Operations of AWS IoT Greengrass V2 that are not served yet. This list may only become shorter. */
-export const missingOperations: readonly string[] = [
-  'AssociateServiceRoleToAccount',
-  'BatchAssociateClientDeviceWithCoreDevice',
-  'BatchDisassociateClientDeviceFromCoreDevice',
-  'DisassociateServiceRoleFromAccount',
-  'GetConnectivityInfo',
-  'GetServiceRoleForAccount',
-  'ListClientDevicesAssociatedWithCoreDevice',
-  'UpdateConnectivityInfo',
-];
+export const missingOperations: readonly string[] = [];

@@ -220,7 +220,31 @@ describe('component versions are listed', () => {
     expect(found.get(name)).toBe('1.10.0');
     const all = await under.greengrass.send(new ListComponentsCommand({ scope: 'PRIVATE', maxResults: 100 }));
     expect(all.components?.map((component) => component.componentName)).toEqual([...found.keys()]);
-    expect((await under.greengrass.send(new ListComponentsCommand({ scope: 'PUBLIC' }))).components).toEqual([]);
+  });
+
+  test('of the public ones as those of AWS, each described by its ARN', async () => {
+    const found = new Map<string | undefined, string | undefined>();
+    for await (const page of paginateListComponents({ client: under.greengrass, pageSize: 3 }, { scope: 'PUBLIC' })) {
+      for (const { componentName, latestVersion } of page.components ?? [])
+        found.set(componentName, latestVersion?.arn);
+    }
+    expect([...found.keys()]).toEqual(
+      [
+        ...['Cli', 'DockerApplicationManager', 'LogManager', 'Nucleus', 'SecretManager', 'ShadowManager'],
+        ...['TokenExchangeService', 'clientdevices.Auth'],
+      ].map((each) => `aws.greengrass.${each}`),
+    );
+    for (const [componentName, arn = ''] of found) {
+      expect(arn).toMatch(/^arn:aws:greengrass:us-east-1:aws:components:aws\.greengrass\./);
+      expect(await describeComponent(arn)).toMatchObject({ arn, componentName, publisher: 'AWS' });
+      const { recipe = [] } = await under.greengrass.send(new GetComponentCommand({ arn, recipeOutputFormat: 'JSON' }));
+      expect(JSON.parse(Buffer.from(recipe).toString('utf8'))).toMatchObject({ ComponentName: componentName });
+    }
+    const versions = await under.greengrass.send(
+      new ListComponentVersionsCommand({ arn: 'arn:aws:greengrass:us-east-1:aws:components:aws.greengrass.Nucleus' }),
+    );
+    expect(versions.componentVersions?.length).toBeGreaterThan(5);
+    expect(versions.componentVersions?.[0]?.arn).toBe(found.get('aws.greengrass.Nucleus'));
   });
 });
 
@@ -315,7 +339,7 @@ describe('a component version is refused', () => {
 
   test('when a public one is to be deleted', async () => {
     const arn = 'arn:aws:greengrass:us-east-1:aws:components:aws.greengrass.Cli:versions:2.12.0';
-    expect([403, 404]).toContain((await refusalOf(remove(arn))).status);
+    expect(await refusalOf(remove(arn))).toMatchObject({ name: 'AccessDeniedException', status: 403 });
   });
 });
 

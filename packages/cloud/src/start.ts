@@ -10,9 +10,12 @@ import { openCertificateAuthority } from './adapters/certificates/certificate-au
 import { openContentStore } from './adapters/content/content-store.ts';
 import { lockFolder } from './adapters/lock-folder.ts';
 import { openPostgres } from './adapters/postgres/postgres.ts';
+import { createSessionCredentials } from './adapters/session-credentials.ts';
 import { openSqlite } from './adapters/sqlite/sqlite.ts';
+import type { App } from './app/app.ts';
 import type { Account } from './app/context.ts';
 import { createApp } from './app/create-app.ts';
+import { tokenExchangeRoleAlias } from './domain/access/role-alias.ts';
 import type { TlsCertificate } from './http/listener.ts';
 import { createApiServer, createDeviceServer } from './http/servers.ts';
 import { createDeviceBroker } from './mqtt/device-broker.ts';
@@ -72,7 +75,8 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
   closers.push(() => storage.close());
   const content = await openContentStore(join(dataFolder, 'content'));
   const authority = await openCertificateAuthority({ folder: join(dataFolder, 'ca'), names, clock });
-  const secret = await artifactSecret(dataFolder);
+  const secret = await secretFile(dataFolder, 'artifact-urls.key');
+  const sessionSecret = await secretFile(dataFolder, 'sessions.key');
   const bus = createBus(log);
 
   // URLs and answers name ports that are known only once the listeners have them.
@@ -92,8 +96,10 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
       return ports.mqttPort;
     },
   };
-  const deps = { storage, content, authority, urls, bus, clock, ids, log, account };
+  const sessions = createSessionCredentials({ secret: sessionSecret, ids });
+  const deps = { storage, content, authority, urls, sessions, bus, clock, ids, log, account };
   const app = createApp(deps);
+  await ensureRoleAlias(app, account);
 
   const server = await authority.serverCertificate();
   const tls = { key: server.privateKeyPem, cert: server.certificateChainPem };
@@ -183,10 +189,10 @@ async function asked<T>(option: string, port: number, host: string, listening: P
   }
 }
 
-/** What pre-signed artifact URLs are signed with: made once, so that URLs outlive a restart. */
-async function artifactSecret(dataFolder: string): Promise<Uint8Array> {
+/** What URLs and temporary credentials are signed with: made once, so that they outlive a restart. */
+async function secretFile(dataFolder: string, name: string): Promise<Uint8Array> {
   const folder = join(dataFolder, 'secrets');
-  const file = join(folder, 'artifact-urls.key');
+  const file = join(folder, name);
   await ensureFolder(folder, 0o700);
   try {
     return await readFile(file);
@@ -196,6 +202,13 @@ async function artifactSecret(dataFolder: string): Promise<Uint8Array> {
     await writeFileAtomic(file, secret, 0o600);
     return secret;
   }
+}
+
+/** A cloud without any role alias gets the one that the configurations of devices name. */
+async function ensureRoleAlias({ roleAliases }: App, { partition, accountId }: Account): Promise<void> {
+  if ((await roleAliases.list({ limit: 1 }, true)).items.length > 0) return;
+  const roleArn = `arn:${partition}:iam::${accountId}:role/GreengrassV2TokenExchangeRole`;
+  await roleAliases.create({ name: tokenExchangeRoleAlias, roleArn });
 }
 
 /** The key of the profile, made at the first start. */

@@ -34,6 +34,7 @@ export const thingGroupArn = (scope: ArnScope, name: string) => `${iot(scope)}:t
 export const jobArn = (scope: ArnScope, jobId: string) => `${iot(scope)}:job/${jobId}`;
 export const certificateArn = (scope: ArnScope, certificateId: string) => `${iot(scope)}:cert/${certificateId}`;
 export const policyArn = (scope: ArnScope, name: string) => `${iot(scope)}:policy/${name}`;
+export const roleAliasArn = (scope: ArnScope, name: string) => `${iot(scope)}:rolealias/${name}`;
 
 /** A Greengrass ARN. `account` is `aws` in the ARN of a public component. */
 export type GreengrassArn = ArnScope &
@@ -50,9 +51,11 @@ export type GreengrassArn = ArnScope &
       }
   );
 
+const iotKinds = ['thing', 'thinggroup', 'job', 'cert', 'policy', 'rolealias'] as const;
+
 /** An IoT ARN. `name` is the thing, group or policy name, the job id or the certificate id. */
 export interface IotArn extends ArnScope {
-  readonly kind: 'thing' | 'thinggroup' | 'job' | 'cert' | 'policy';
+  readonly kind: (typeof iotKinds)[number];
   readonly name: string;
 }
 
@@ -86,11 +89,11 @@ export function parseGreengrassArn(arn: string): GreengrassArn | undefined {
   }
 }
 
-/** Undefined when `arn` is not the ARN of a thing, thing group, job, certificate or policy. */
+/** Undefined when `arn` is not the ARN of a thing, thing group, job, certificate, policy or role alias. */
 export function parseIotArn(arn: string): IotArn | undefined {
-  const parts = arn.match(/^arn:([^:]+):iot:([^:]*):(\d+):(thing|thinggroup|job|cert|policy)\/(.+)$/s);
+  const parts = arn.match(/^arn:([^:]+):iot:([^:]*):(\d+):(\w+)\/(.+)$/s);
   if (parts === null) return undefined;
   const [, partition = '', region = '', account = '', type, name = ''] = parts;
-  const kind = (['thing', 'thinggroup', 'job', 'cert', 'policy'] as const).find((item) => item === type);
+  const kind = iotKinds.find((item) => item === type);
   return kind === undefined ? undefined : { partition, region, account, kind, name };
 }

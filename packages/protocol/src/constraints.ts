@@ -91,6 +91,12 @@ export const greengrassv2Constraints: Constraints = {
   'ListDeploymentsRequest.parentTargetArn': thingGroupArn,
   'ListCoreDevicesRequest.thingGroupArn': thingGroupArn,
   'ListCoreDevicesRequest.runtime': { min: 1, max: 255 },
+  // Client devices, connectivity and the service role.
+  '*.entries': { min: 1, max: 100 },
+  '*.thingName': { min: 1, max: 128 },
+  '*.connectivityInfo': { max: 100 },
+  'ConnectivityInfo.portNumber': { min: 0, max: 65_535 },
+  'AssociateServiceRoleToAccountRequest.roleArn': { max: 2048 },
 };
 
 /** Counts from 1, and is kept in 32 bits. */
@@ -103,7 +109,20 @@ const policyName: Constraint = {
   pattern: /^[\w+=,.@-]+$/,
   legal: 'have only letters, digits and "_+=,.@-"',
 };
+const roleAlias: Constraint = {
+  min: 1,
+  max: 128,
+  pattern: /^[\w=,@-]+$/,
+  legal: 'have only letters, digits and "_=,@-"',
+};
 const namespaceId: Constraint = { pattern: /^[a-zA-Z0-9_-]+$/, legal: wordLegal };
+
+/** IoT Jobs: at most 10 pairs, key 1-128 of `[a-zA-Z0-9:_-]`, value 1-1024. */
+const statusDetailsConstraint: Constraint = {
+  max: 10,
+  key: { min: 1, max: 128, pattern: /^[a-zA-Z0-9:_-]+$/ },
+  each: { min: 1, max: 1024 },
+};
 
 export const iotConstraints: Constraints = {
   '*.thingName': thingName,
@@ -145,13 +164,15 @@ export const iotConstraints: Constraints = {
     legal: 'have only capital letters, digits and "_"',
   },
   'CancelJobRequest.comment': { max: 2028, pattern: /^[^\p{C}]+$/u },
-};
-
-/** IoT Jobs: at most 10 pairs, key 1-128 of `[a-zA-Z0-9:_-]`, value 1-1024. */
-const statusDetailsConstraint: Constraint = {
-  max: 10,
-  key: { min: 1, max: 128, pattern: /^[a-zA-Z0-9:_-]+$/ },
-  each: { min: 1, max: 1024 },
+  '*.roleAlias': roleAlias,
+  '*.roleArn': { min: 20, max: 2048 },
+  '*.credentialDurationSeconds': { min: 900, max: 43_200 },
+  'CancelJobExecutionRequest.statusDetails': statusDetailsConstraint,
+  'UpdateThingGroupsForThingRequest.thingGroupsToAdd': { max: 10, each: thingName },
+  'UpdateThingGroupsForThingRequest.thingGroupsToRemove': { max: 10, each: thingName },
+  '*.resourceArn': nonEmpty,
+  '*.tags': { max: 50 },
+  'UntagResourceRequest.tagKeys': { max: 50, each: { min: 1, max: 128 } },
 };
 
 export const iotJobsDataConstraints: Constraints = {
@@ -166,8 +187,16 @@ export const iotJobsDataConstraints: Constraints = {
   '*.stepTimeoutInMinutes': { min: -1, max: 10_080 },
 };
 
+/** MQTT: what a message is published to has no wildcards. AWS: at most 256 bytes. */
+const topicName: Constraint = { min: 1, max: 256, pattern: /^[^#+\0]+$/, legal: 'have no "#", "+" and no U+0000' };
+
 export const iotDataConstraints: Constraints = {
   '*.thingName': thingName,
   '*.shadowName': { min: 1, max: 64, pattern: /^[$a-zA-Z0-9:_-]+$/ },
   'ListNamedShadowsForThingRequest.pageSize': { min: 1, max: 100 },
+  'PublishRequest.topic': topicName,
+  'PublishRequest.responseTopic': topicName,
+  'PublishRequest.qos': { min: 0, max: 1 },
+  // Seconds, 32 bits.
+  'PublishRequest.messageExpiry': { min: 0, max: 4_294_967_295 },
 };

@@ -16,7 +16,7 @@ export interface DeviceFiles {
   readonly rootCa: string;
 }
 
-/** The role alias that provisioned configurations name; token exchange arrives with the device runtime's own issue. */
+/** The role alias that a cloud has from its first start. */
 const roleAlias = 'GreengrassV2TokenExchangeRoleAlias';
 
 /**

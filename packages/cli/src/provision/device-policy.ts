@@ -1,7 +1,7 @@
 /** Name of the IoT policy that provisioned certificates get; the name that the original installer uses. */
 export const devicePolicyName = 'GreengrassV2IoTThingPolicy';
 
-/** What a core device may do: connect as its thing, use its own reserved topics, and call the Greengrass data plane. */
+/** What a core device may do: connect as its thing, use its own reserved topics, call the Greengrass data plane, and get credentials. */
 export const devicePolicyDocument = JSON.stringify({
   Version: '2012-10-17',
   Statement: [
@@ -13,7 +13,7 @@ export const devicePolicyDocument = JSON.stringify({
     },
     {
       Effect: 'Allow',
-      Action: ['iot:Publish', 'iot:Subscribe', 'iot:Receive', 'greengrass:*'],
+      Action: ['iot:Publish', 'iot:Subscribe', 'iot:Receive', 'iot:AssumeRoleWithCertificate', 'greengrass:*'],
       Resource: ['*'],
     },
   ],

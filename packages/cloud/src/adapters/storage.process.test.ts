@@ -725,6 +725,101 @@ describe.each([
     ]);
   });
 
+  describe('executions that are deleted', () => {
+    test('are counted no more, and the one before stands for its thing again', async () => {
+      await write(async (tx) => {
+        await tx.groups.insert(aGroup('g'));
+        await tx.jobs.insert(aJob('j1', 'g'));
+        await tx.executions.insertMany([anExecution('j1', 't', { status: 'FAILED' }), anExecution('j1', 'u')]);
+      });
+      await write((tx) => tx.executions.insertMany([anExecution('j1', 't', { number: 2 })]));
+      await write((tx) => tx.executions.delete('j1', 't', 2));
+      expect(await read((tx) => tx.executions.get('j1', 't'))).toMatchObject({ number: 1, status: 'FAILED' });
+      expect(await read((tx) => tx.executions.counts('j1'))).toMatchObject({ QUEUED: 1, FAILED: 1 });
+      await write((tx) => tx.executions.delete('j1', 't', 1));
+      await write((tx) => tx.executions.delete('j1', 't', 1));
+      expect(await read((tx) => tx.executions.get('j1', 't'))).toBeUndefined();
+      expect(await read((tx) => tx.executions.counts('j1'))).toMatchObject({ QUEUED: 1, FAILED: 0 });
+    });
+  });
+
+  describe('role aliases', () => {
+    const alias = (name: string) => ({
+      name,
+      roleArn: 'arn:aws:iam::000000000000:role/r',
+      credentialSeconds: 900,
+      createdAt: 1_700_000_000_000,
+      updatedAt: 1_700_000_000_001,
+    });
+
+    test('come back as they were put and changed, in both orders, page by page', async () => {
+      await write(async (tx) => {
+        for (const name of ['b', 'a', 'B', 'c']) await tx.roleAliases.insert(alias(name));
+        await tx.roleAliases.update({ ...alias('b'), credentialSeconds: 3600 });
+        await tx.roleAliases.delete('c');
+      });
+      expect(await read((tx) => tx.roleAliases.get('b'))).toEqual({ ...alias('b'), credentialSeconds: 3600 });
+      const names = async (ascending: boolean) => {
+        const first = await read((tx) => tx.roleAliases.list({ limit: 2 }, ascending));
+        const rest = await read((tx) => tx.roleAliases.list({ limit: 2, after: first.next ?? '' }, ascending));
+        return [...first.items, ...rest.items].map(({ name }) => name);
+      };
+      expect(await names(true)).toEqual(['B', 'a', 'b']);
+      expect(await names(false)).toEqual(['b', 'a', 'B']);
+    });
+  });
+
+  describe('what devices tell of themselves', () => {
+    const connectivity = { thing: 'a', version: 'v', endpoints: [{ id: 'i', portNumber: 1 }, {}] };
+    const telemetry = { thing: 'a', message: '{}', receivedAt: 1_700_000_000_000 };
+
+    test('replaces what they told before, and goes with their thing', async () => {
+      await write(async (tx) => {
+        await tx.things.insert(aThing('a'));
+        await tx.connectivity.put(connectivity);
+        await tx.connectivity.put({ ...connectivity, version: 'w' });
+        await tx.telemetry.put([telemetry, { ...telemetry, thing: 'b' }]);
+        await tx.telemetry.put([{ ...telemetry, message: '{"a":1}' }]);
+      });
+      expect((await read((tx) => tx.connectivity.getMany(['a', 'b']))).get('a')).toEqual({
+        ...connectivity,
+        version: 'w',
+      });
+      expect(await read((tx) => tx.telemetry.get('a'))).toEqual({ ...telemetry, message: '{"a":1}' });
+      await write((tx) => tx.things.delete('a'));
+      expect(await read((tx) => tx.connectivity.getMany(['a']))).toEqual(new Map());
+      expect(await read((tx) => tx.telemetry.get('a'))).toBeUndefined();
+      expect(await read((tx) => tx.telemetry.get('b'))).toBeDefined();
+    });
+  });
+
+  test('client devices are associated once, listed page by page, and go with their core device and their thing', async () => {
+    const association = (core: string, thing: string, associatedAt = 5) => ({ core, thing, associatedAt });
+    await write(async (tx) => {
+      for (const name of ['x', 'y']) await tx.things.insert(aThing(name));
+      await tx.clientDevices.put([association('c', 'x'), association('c', 'y'), association('d', 'x')]);
+      await tx.clientDevices.put([association('c', 'x', 9)]);
+    });
+    const first = await read((tx) => tx.clientDevices.ofCore('c', { limit: 1 }));
+    expect(first).toEqual({ items: [association('c', 'x')], next: 'x' });
+    expect((await read((tx) => tx.clientDevices.ofCore('c', { limit: 9, after: 'x' }))).items).toHaveLength(1);
+    expect(await read((tx) => tx.clientDevices.coresOf('x'))).toEqual(['c', 'd']);
+    await write((tx) => tx.devices.delete('d'));
+    expect(await read((tx) => tx.clientDevices.coresOf('x'))).toEqual(['c']);
+    await write((tx) => tx.things.delete('x'));
+    await write((tx) => tx.clientDevices.delete('c', ['y', 'z']));
+    expect((await read((tx) => tx.clientDevices.ofCore('c', { limit: 9 }))).items).toEqual([]);
+  });
+
+  test('there is one service role at most', async () => {
+    const role = (roleArn: string) => ({ roleArn, associatedAt: 5 });
+    await write((tx) => tx.serviceRole.put(role('one')));
+    await write((tx) => tx.serviceRole.put(role('two')));
+    expect(await read((tx) => tx.serviceRole.get())).toEqual(role('two'));
+    await write((tx) => tx.serviceRole.clear());
+    expect(await read((tx) => tx.serviceRole.get())).toBeUndefined();
+  });
+
   describe('things that come into the target of a job in progress', () => {
     const waiting = async (jobId: string, limit = 100) => read((tx) => tx.executions.waiting(jobId, limit));
     const names = async (jobId: string, limit?: number) => (await waiting(jobId, limit)).map((each) => each.thing);

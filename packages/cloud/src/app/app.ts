@@ -1,10 +1,16 @@
 import type { CreateDeploymentRequest } from '@greensward/protocol/greengrassv2';
+import type { RoleAlias } from '../domain/access/role-alias.ts';
 import type { ComponentVersion } from '../domain/components/component.ts';
 import type { Deployment, DeploymentStatus } from '../domain/deployment/deployment.ts';
+import type { ClientAssociation, ConnectivityEndpoint, ServiceRole } from '../domain/devices/client-devices.ts';
 import type { CoreDevice, InstalledComponent } from '../domain/devices/core-device.ts';
+import type { Telemetry } from '../domain/devices/telemetry.ts';
+import type { ExecutionCancel } from '../domain/jobs/cancel-execution.ts';
 import type { Execution, ExecutionCounts, ExecutionStatus, Job, JobStatus } from '../domain/jobs/job.ts';
 import type { Certificate, CertificateStatus, Policy, Thing, ThingGroup } from '../domain/registry/registry.ts';
+import type { MessageToPublish } from '../ports/bus.ts';
 import type { KeyAndCertificate } from '../ports/certificate-authority.ts';
+import type { Session, SessionCredentials } from '../ports/session-credentials.ts';
 import type { Page, PageRequest, StoredObject } from '../ports/storage.ts';
 
 type Tags = Readonly<Record<string, string>>;
@@ -29,6 +35,12 @@ export interface App {
   readonly tags: TagUseCases;
   readonly objects: ObjectUseCases;
   readonly access: AccessUseCases;
+  readonly roleAliases: RoleAliasUseCases;
+  readonly connectivity: ConnectivityUseCases;
+  readonly clientDevices: ClientDeviceUseCases;
+  readonly serviceRole: ServiceRoleUseCases;
+  readonly telemetry: TelemetryUseCases;
+  readonly messages: MessageUseCases;
 }
 
 export interface ThingUseCases {
@@ -61,10 +73,20 @@ export interface GroupUseCases {
     tags?: Tags;
   }): Promise<ThingGroup>;
   describe(name: string): Promise<{ group: ThingGroup; ancestors: readonly string[] }>;
+  /** What is not given stays. Returns the new version. */
+  update(input: {
+    name: string;
+    description?: string;
+    attributes?: Tags;
+    merge?: boolean;
+    expectedVersion?: number;
+  }): Promise<number>;
   delete(name: string, expectedVersion?: number): Promise<void>;
   list(page: PageRequest, filter: { parent?: string; prefix?: string; recursive: boolean }): Promise<Page<ThingGroup>>;
   addThing(group: string, thing: string): Promise<void>;
   removeThing(group: string, thing: string): Promise<void>;
+  /** Leaves some groups and joins others, all or none. */
+  moveThing(thing: string, groups: { add: readonly string[]; remove: readonly string[] }): Promise<void>;
   things(group: string, recursive: boolean, page: PageRequest): Promise<Page<string>>;
   ofThing(thing: string): Promise<readonly string[]>;
   /** For the data plane: direct groups, each with its ancestors from the root to its parent. */
@@ -80,7 +102,7 @@ export interface CertificateUseCases {
 }
 
 export interface PolicyUseCases {
-  create(name: string, document: string): Promise<Policy>;
+  create(name: string, document: string, tags?: Tags): Promise<Policy>;
   get(name: string): Promise<Policy>;
   delete(name: string): Promise<void>;
   list(page: PageRequest): Promise<Page<Policy>>;
@@ -89,21 +111,31 @@ export interface PolicyUseCases {
   attachedTo(target: string): Promise<readonly Policy[]>;
 }
 
+/** Which version of which component: of the account, or one of the public ones. */
+export interface ComponentVersionName {
+  readonly name: string;
+  readonly version: string;
+  readonly isPublic: boolean;
+}
+
 export interface ComponentUseCases {
   create(input: { recipe: Uint8Array; tags?: Tags; clientToken?: string }): Promise<ComponentVersion>;
-  describe(name: string, version: string): Promise<{ component: ComponentVersion; tags: Tags }>;
-  versions(name: string, page: PageRequest): Promise<Page<ComponentVersion>>;
+  describe(of: ComponentVersionName): Promise<{ component: ComponentVersion; tags: Tags }>;
+  /** Highest first. */
+  versions(of: { name: string; isPublic: boolean }, page: PageRequest): Promise<Page<ComponentVersion>>;
   /** One row per component: its highest version. */
   list(page: PageRequest): Promise<Page<ComponentVersion>>;
-  delete(name: string, version: string): Promise<void>;
+  /** The same of the public ones. */
+  listPublic(): readonly ComponentVersion[];
+  /** Fails with `AccessDeniedException` for a public one. */
+  delete(of: ComponentVersionName): Promise<void>;
   /** The recipe as the format asked for, with digests; default: as uploaded. */
   recipe(
-    name: string,
-    version: string,
+    of: ComponentVersionName,
     format?: 'JSON' | 'YAML',
   ): Promise<{ format: 'JSON' | 'YAML'; text: string; tags: Tags }>;
   /** A URL of an artifact on the device port, under the name `host` that the caller used. */
-  artifactUrl(name: string, version: string, artifactName: string, host: string): Promise<string>;
+  artifactUrl(of: ComponentVersionName, artifactName: string, host: string): Promise<string>;
   /** Answers one candidate after the other; the recipe is JSON with artifact URIs that devices can fetch from here (`greengrass:`). */
   resolve(input: {
     attributes: Readonly<Record<string, string>>;
@@ -185,6 +217,14 @@ export interface JobUseCases {
   describe(jobId: string): Promise<{ job: Job; counts: ExecutionCounts }>;
   list(page: PageRequest, filter: { status?: JobStatus; groupName?: string; namespace?: string }): Promise<Page<Job>>;
   cancel(jobId: string, input: { force: boolean; reasonCode?: string; comment?: string }): Promise<Job>;
+  /** Ends the newest execution of a thing: see `canceledExecution`. */
+  cancelExecution(jobId: string, thing: string, how: ExecutionCancel): Promise<void>;
+  /**
+   * Fails with `InvalidStateTransitionException` when it is in progress, or runs on a device, and is not forced. The
+   * deployment of a job in progress is canceled.
+   */
+  delete(jobId: string, force: boolean): Promise<void>;
+  deleteExecution(jobId: string, thing: string, number: number, force: boolean): Promise<void>;
   executionsOfJob(jobId: string, page: PageRequest, status?: ExecutionStatus): Promise<Page<Execution>>;
   executionsOfThing(thing: string, page: PageRequest, status?: ExecutionStatus): Promise<Page<Execution>>;
   execution(jobId: string, thing: string, number?: number): Promise<PendingExecution>;
@@ -274,6 +314,63 @@ interface DeviceIdentity {
 export interface AccessUseCases {
   /** The secret of an access key; undefined when unknown. */
   secret(accessKeyId: string): Promise<string | undefined>;
+  /**
+   * The session behind temporary credentials, and their secret; undefined when they are not of this cloud. Fails with
+   * `ExpiredTokenException` when their time is over.
+   */
+  session(accessKeyId: string, sessionToken: string): { session: Session; secret: string } | undefined;
   /** The identity behind a client certificate (DER); undefined unless registered and ACTIVE. */
   device(certificateDer: Uint8Array): Promise<DeviceIdentity | undefined>;
+}
+
+export interface RoleAliasUseCases {
+  create(input: { name: string; roleArn: string; credentialSeconds?: number; tags?: Tags }): Promise<RoleAlias>;
+  describe(name: string): Promise<RoleAlias>;
+  update(input: { name: string; roleArn?: string; credentialSeconds?: number }): Promise<void>;
+  delete(name: string): Promise<void>;
+  list(page: PageRequest, ascending: boolean): Promise<Page<RoleAlias>>;
+  /** Short-lived credentials for a device; who it is has been checked. `expiresAt` is epoch ms. */
+  assume(
+    name: string,
+    device: { certificateId: string; thing?: string },
+  ): Promise<SessionCredentials & { expiresAt: number }>;
+}
+
+export interface ConnectivityUseCases {
+  /** Nothing for a thing that has told none, or that is unknown. */
+  get(thing: string): Promise<readonly ConnectivityEndpoint[]>;
+  /** Replaces all. Returns the new version. */
+  update(thing: string, endpoints: readonly ConnectivityEndpoint[]): Promise<string>;
+  /** The core devices of a client device. Fails with `ResourceNotFoundException` when it has none. */
+  discover(thing: string): Promise<readonly { core: string; endpoints: readonly ConnectivityEndpoint[] }[]>;
+}
+
+export interface ClientDeviceUseCases {
+  /** Those that could not be associated; the others are. */
+  associate(
+    core: string,
+    things: readonly string[],
+  ): Promise<readonly { thing: string; code: string; message: string }[]>;
+  disassociate(core: string, things: readonly string[]): Promise<void>;
+  list(core: string, page: PageRequest): Promise<Page<ClientAssociation>>;
+}
+
+/** Times are epoch ms. */
+export interface ServiceRoleUseCases {
+  /** Fails with `ResourceNotFoundException` when there is none. */
+  get(): Promise<ServiceRole>;
+  associate(roleArn: string): Promise<number>;
+  disassociate(): Promise<number>;
+}
+
+export interface TelemetryUseCases {
+  /** Raw messages as they came, oldest first. Bad ones are logged and dropped; the last of each thing is kept. */
+  ingest(messages: readonly { thing: string; payload: Uint8Array }[]): Promise<void>;
+  /** Fails with `ResourceNotFoundException` when none was kept. */
+  get(thing: string): Promise<Telemetry>;
+}
+
+export interface MessageUseCases {
+  /** To the MQTT clients that are subscribed. */
+  publish(message: MessageToPublish): void;
 }

@@ -6,10 +6,12 @@ import {
   coreDeviceArn,
   deploymentArn,
   type GreengrassArn,
+  type IotArn,
   jobArn,
   parseGreengrassArn,
   parseIotArn,
   policyArn,
+  roleAliasArn,
   type TargetKind,
   thingArn,
   thingGroupArn,
@@ -23,6 +25,7 @@ export interface Arns {
   group(name: string): string;
   certificate(id: string): string;
   policy(name: string): string;
+  roleAlias(name: string): string;
   job(id: string): string;
   componentVersion(name: string, version: string): string;
   deployment(id: string): string;
@@ -31,6 +34,7 @@ export interface Arns {
   target(arn: string): DeploymentTarget | undefined;
   certificateId(arn: string): string | undefined;
   greengrass(arn: string): GreengrassArn | undefined;
+  iot(arn: string): IotArn | undefined;
 }
 
 export function createArns(account: Account): Arns {
@@ -42,6 +46,7 @@ export function createArns(account: Account): Arns {
     group: (name) => thingGroupArn(scope, name),
     certificate: (id) => certificateArn(scope, id),
     policy: (name) => policyArn(scope, name),
+    roleAlias: (name) => roleAliasArn(scope, name),
     job: (id) => jobArn(scope, id),
     componentVersion: (name, version) => componentVersionArn(scope, name, version),
     deployment: (id) => deploymentArn(scope, id),
@@ -57,6 +62,10 @@ export function createArns(account: Account): Arns {
     certificateId(arn) {
       const parsed = parseIotArn(arn);
       return parsed?.kind === 'cert' && ours(parsed) && /^[0-9a-f]{64}$/.test(parsed.name) ? parsed.name : undefined;
+    },
+    iot(arn) {
+      const parsed = parseIotArn(arn);
+      return parsed !== undefined && ours(parsed) ? parsed : undefined;
     },
     greengrass(arn) {
       const parsed = parseGreengrassArn(arn);

@@ -24,6 +24,7 @@ const create = (recipe: object | string, rest: object = {}) =>
     recipe: Buffer.from(typeof recipe === 'string' ? recipe : JSON.stringify(recipe)),
     ...rest,
   });
+const of = (name: string, version = '1.0.0') => ({ name, version, isPublic: false });
 const linux = { os: 'linux', architecture: 'amd64' };
 const resolve = (
   name: string,
@@ -37,9 +38,9 @@ describe('creating a component version', () => {
     await put('hello.py', 'print("hello")');
     const artifact = { Uri: 's3://bucket/hello.py', Digest: 'nonsense', Algorithm: 'MD5' };
     await create(recipeOf('Hello', '1.0.0', [{ Platform: { os: 'linux' }, Artifacts: [artifact] }]));
-    const yaml = await cloud.app.components.recipe('Hello', '1.0.0', 'YAML');
+    const yaml = await cloud.app.components.recipe(of('Hello'), 'YAML');
     expect(yaml.text).toContain('Algorithm: "SHA-256"');
-    const json = await cloud.app.components.recipe('Hello', '1.0.0');
+    const json = await cloud.app.components.recipe(of('Hello'));
     expect(json.format).toBe('JSON');
     const digest = createHash('sha256').update('print("hello")').digest('base64');
     expect(JSON.parse(json.text).Manifests[0].Artifacts[0]).toMatchObject({
@@ -57,7 +58,7 @@ describe('creating a component version', () => {
       message:
         'Invalid Input: Encountered following errors in Artifacts: {s3://bucket/none.zip = Specified artifact resource cannot be accessed}',
     });
-    expect(await cloud.app.components.versions('Missing', { limit: 10 })).toEqual({ items: [] });
+    expect(await cloud.app.components.versions(of('Missing'), { limit: 10 })).toEqual({ items: [] });
   });
 
   test('a greengrass: artifact cannot be uploaded; a docker: one is kept as it is', async () => {
@@ -111,9 +112,9 @@ describe('creating a component version', () => {
 describe('reading component versions', () => {
   test('versions are listed highest first, a prerelease below its release, in pages', async () => {
     for (const version of ['1.9.0', '1.10.0', '1.10.0-rc.1']) await create(recipeOf('Many', version));
-    const first = await cloud.app.components.versions('Many', { limit: 2 });
+    const first = await cloud.app.components.versions(of('Many'), { limit: 2 });
     expect(first.items.map(({ version }) => version)).toEqual(['1.10.0', '1.10.0-rc.1']);
-    const second = await cloud.app.components.versions('Many', { limit: 2, after: first.next ?? '' });
+    const second = await cloud.app.components.versions(of('Many'), { limit: 2, after: first.next ?? '' });
     expect(second.items.map(({ version }) => version)).toEqual(['1.9.0']);
     expect(second.next).toBeUndefined();
     const { items } = await cloud.app.components.list({ limit: 100 });
@@ -122,24 +123,22 @@ describe('reading component versions', () => {
 
   test('a deleted version is gone, with its tags, and may be created again', async () => {
     await create(recipeOf('Gone', '1.0.0'), { tags: { k: 'v' } });
-    expect((await cloud.app.components.describe('Gone', '1.0.0')).tags).toEqual({ k: 'v' });
-    await cloud.app.components.delete('Gone', '1.0.0');
-    await expect(cloud.app.components.describe('Gone', '1.0.0')).rejects.toMatchObject({
+    expect((await cloud.app.components.describe(of('Gone'))).tags).toEqual({ k: 'v' });
+    await cloud.app.components.delete(of('Gone'));
+    await expect(cloud.app.components.describe(of('Gone'))).rejects.toMatchObject({
       code: 'ResourceNotFoundException',
     });
     await create(recipeOf('Gone', '1.0.0'));
-    expect((await cloud.app.components.describe('Gone', '1.0.0')).tags).toEqual({});
+    expect((await cloud.app.components.describe(of('Gone'))).tags).toEqual({});
   });
 
   test('an artifact outlives its object, and goes with the last version that names it', async () => {
     await put('kept.txt', 'kept content');
     const { artifacts } = await create(recipeOf('Keeper', '1.0.0', [{ Artifacts: [{ Uri: 's3://bucket/kept.txt' }] }]));
     await cloud.app.objects.delete('bucket', 'kept.txt');
-    const url = new URL(
-      await cloud.app.components.artifactUrl('Keeper', '1.0.0', artifacts[0]?.name ?? '', 'localhost'),
-    );
+    const url = new URL(await cloud.app.components.artifactUrl(of('Keeper'), artifacts[0]?.name ?? '', 'localhost'));
     expect(await cloud.app.objects.presigned(url.pathname, url.searchParams)).toMatchObject({ size: 12 });
-    await cloud.app.components.delete('Keeper', '1.0.0');
+    await cloud.app.components.delete(of('Keeper'));
     expect(await cloud.app.objects.presigned(url.pathname, url.searchParams)).toBeUndefined();
   });
 });
@@ -206,10 +205,59 @@ describe('resolving candidates', () => {
     for (const uri of uris) {
       expect(uri).toMatch(/^greengrass:[0-9a-f]{16}\/app\.zip$/);
       const url = new URL(
-        await cloud.app.components.artifactUrl('Both', '1.0.0', uri.slice('greengrass:'.length), 'localhost'),
+        await cloud.app.components.artifactUrl(of('Both'), uri.slice('greengrass:'.length), 'localhost'),
       );
       expect(await cloud.app.objects.presigned(url.pathname, url.searchParams)).toBeDefined();
     }
     expect(manifests[0].Artifacts[0]).toMatchObject({ Algorithm: 'SHA-256' });
+  });
+});
+
+describe('public components', () => {
+  const manager = 'aws.greengrass.LogManager';
+  const ofManager = { name: manager, version: '2.3.7', isPublic: true };
+
+  test("are resolved as the account's own are, and are dependencies that can be met", async () => {
+    const [answer] = await resolve(manager, { 'thing/core': '>=2.0.0' });
+    expect(answer?.component).toMatchObject({ version: '2.3.7', isPublic: true });
+    const recipe = JSON.parse(answer?.recipe ?? '');
+    expect(recipe).toMatchObject({
+      ComponentName: manager,
+      ComponentType: 'aws.greengrass.plugin',
+      ComponentPublisher: 'AWS',
+    });
+    for (const [name, { VersionRequirement }] of Object.entries<{ VersionRequirement: string }>(
+      recipe.ComponentDependencies,
+    )) {
+      expect(await resolve(name, { [manager]: VersionRequirement }, linux, '2.12.4'), name).toHaveLength(1);
+    }
+  });
+
+  test('a private one of the same name goes first, and the public one is there where it does not fit', async () => {
+    const shadow = 'aws.greengrass.ShadowManager';
+    await create(recipeOf(shadow, '2.2.0'));
+    expect((await resolve(shadow, { A: '*' }))[0]?.component).toMatchObject({ version: '2.2.0' });
+    expect((await resolve(shadow, { A: '*' }))[0]?.component.isPublic).toBeUndefined();
+    expect((await resolve(shadow, { A: '^2.3.0' }))[0]?.component).toMatchObject({ version: '2.3.9', isPublic: true });
+    expect((await cloud.app.components.versions(of(shadow), { limit: 9 })).items).toHaveLength(1);
+    expect(await cloud.app.components.describe(of(shadow, '2.2.0'))).not.toHaveProperty('component.isPublic');
+  });
+
+  test('a device is told the nucleus that it has, and gets no other', async () => {
+    const nucleus = 'aws.greengrass.Nucleus';
+    expect((await resolve(nucleus, { A: '>=2.1.0 <3.0.0' }, linux, '2.12.4'))[0]?.component.version).toBe('2.12.4');
+    await expect(resolve(nucleus, { 'thing/core': '2.13.0' })).rejects.toMatchObject({
+      message: expect.stringContaining('no usable version'),
+    });
+  });
+
+  test('are described with their recipe, and cannot be deleted', async () => {
+    const { component, tags } = await cloud.app.components.describe(ofManager);
+    expect({ component, tags }).toMatchObject({ component: { publisher: 'AWS', state: 'DEPLOYABLE' }, tags: {} });
+    expect((await cloud.app.components.recipe(ofManager, 'YAML')).text).toContain('aws.greengrass.plugin');
+    await expect(cloud.app.components.delete(ofManager)).rejects.toMatchObject({ code: 'AccessDeniedException' });
+    await expect(cloud.app.components.describe({ ...ofManager, version: '7.0.0' })).rejects.toMatchObject({
+      code: 'ResourceNotFoundException',
+    });
   });
 });

@@ -1,16 +1,18 @@
+import { Fault } from '@greensward/kit';
 import { formatRecipe, parseRecipe } from '@greensward/model/recipe';
 import { compareVersions, isVersion } from '@greensward/model/version';
 import type { ComponentVersion } from '../domain/components/component.ts';
+import { publicNames, publicVersions } from '../domain/components/public-components.ts';
 import { conflict, invalidFields, resourceNotFound } from '../domain/faults.ts';
 import type { Page, PageRequest, Tx } from '../ports/storage.ts';
-import type { ComponentUseCases } from './app.ts';
+import type { ComponentUseCases, ComponentVersionName } from './app.ts';
 import { type Arns, createArns } from './arns.ts';
 import type { AppDeps } from './context.ts';
 import { createComponentVersion } from './create-component-version.ts';
 import type { ContentSweep } from './objects.ts';
 import { resolveCandidates } from './resolve-candidates.ts';
 
-/** The component versions of this account. */
+/** The component versions of this account, and the public ones. */
 export function createComponents(deps: AppDeps, sweep: ContentSweep): ComponentUseCases {
   const { storage, urls, account } = deps;
   const arns = createArns(account);
@@ -20,15 +22,15 @@ export function createComponents(deps: AppDeps, sweep: ContentSweep): ComponentU
 
     resolve: ({ attributes, candidates }) => storage.read((tx) => resolveCandidates(tx, attributes, candidates)),
 
-    describe: (name, version) =>
-      storage.read(async (tx) => {
-        const component = await requireComponent(tx, arns, name, version);
-        return { component, tags: await tx.tags.get(arns.componentVersion(name, version)) };
-      }),
+    describe: (of) =>
+      storage.read(async (tx) => ({
+        component: await requireComponent(tx, arns, of),
+        tags: await tagsOf(tx, arns, of),
+      })),
 
-    versions: (name, page) =>
+    versions: ({ name, isPublic }, page) =>
       storage.read(async (tx) => {
-        const versions = [...(await tx.components.versions(name))];
+        const versions = [...(isPublic ? publicVersions(name) : await tx.components.versions(name))];
         versions.sort((a, b) => compareVersions(b.version, a.version));
         return pageByVersion(versions, page);
       }),
@@ -44,9 +46,14 @@ export function createComponents(deps: AppDeps, sweep: ContentSweep): ComponentU
         return { items, ...(names.next === undefined ? {} : { next: names.next }) };
       }),
 
-    async delete(name, version) {
+    listPublic: () => publicNames.flatMap((name) => publicVersions(name).at(-1) ?? []),
+
+    async delete({ name, version, isPublic }) {
+      if (isPublic) {
+        throw new Fault('AccessDeniedException', `The public component ${name} is not this account's to delete.`);
+      }
       const component = await storage.write(async (tx) => {
-        const found = await requireComponent(tx, arns, name, version);
+        const found = await requireComponent(tx, arns, { name, version, isPublic });
         if (found.state === 'REQUESTED' || found.state === 'INITIATED') {
           throw conflict(
             'component',
@@ -61,18 +68,18 @@ export function createComponents(deps: AppDeps, sweep: ContentSweep): ComponentU
       for (const sha256 of new Set(component.artifacts.map((artifact) => artifact.sha256))) await sweep(sha256);
     },
 
-    recipe: (name, version, format) =>
+    recipe: (of, format) =>
       storage.read(async (tx) => {
-        const component = await requireComponent(tx, arns, name, version);
+        const component = await requireComponent(tx, arns, of);
         const wanted = format ?? component.recipeFormat;
         const text =
           wanted === component.recipeFormat ? component.recipe : formatRecipe(parseRecipe(component.recipe), wanted);
-        return { format: wanted, text, tags: await tx.tags.get(arns.componentVersion(name, version)) };
+        return { format: wanted, text, tags: await tagsOf(tx, arns, of) };
       }),
 
-    artifactUrl: (name, version, artifactName, host) =>
+    artifactUrl: (of, artifactName, host) =>
       storage.read(async (tx) => {
-        const component = await requireComponent(tx, arns, name, version);
+        const component = await requireComponent(tx, arns, of);
         const artifact = component.artifacts.find((candidate) => candidate.name === artifactName);
         if (artifact === undefined) throw resourceNotFound('artifact', artifactName);
         const fileName = artifact.name.slice(artifact.name.lastIndexOf('/') + 1);
@@ -81,10 +88,18 @@ export function createComponents(deps: AppDeps, sweep: ContentSweep): ComponentU
   };
 }
 
-async function requireComponent(tx: Tx, arns: Arns, name: string, version: string): Promise<ComponentVersion> {
-  const component = await tx.components.get(name, version);
+async function requireComponent(tx: Tx, arns: Arns, of: ComponentVersionName): Promise<ComponentVersion> {
+  const { name, version, isPublic } = of;
+  const component = isPublic
+    ? publicVersions(name).find((candidate) => candidate.version === version)
+    : await tx.components.get(name, version);
   if (component === undefined) throw resourceNotFound('component', arns.componentVersion(name, version));
   return component;
+}
+
+/** Public ones have none: they belong to nobody here. */
+async function tagsOf(tx: Tx, arns: Arns, { name, version, isPublic }: ComponentVersionName) {
+  return isPublic ? {} : tx.tags.get(arns.componentVersion(name, version));
 }
 
 function highestOf(versions: readonly ComponentVersion[]): ComponentVersion | undefined {

@@ -1,6 +1,7 @@
 import { createAccess } from './access.ts';
 import type { App } from './app.ts';
 import { createCertificates } from './certificates.ts';
+import { createClientDevices, createConnectivity } from './client-devices.ts';
 import { createComponents } from './components.ts';
 import { createContentGate } from './content-gate.ts';
 import type { AppDeps } from './context.ts';
@@ -10,8 +11,11 @@ import { createGroups } from './groups.ts';
 import { createJobs } from './jobs.ts';
 import { createContentSweep, createObjects } from './objects.ts';
 import { createPolicies } from './policies.ts';
+import { createRoleAliases } from './role-aliases.ts';
+import { createServiceRole } from './service-role.ts';
 import { createShadows } from './shadows.ts';
 import { createTags } from './tags.ts';
+import { createTelemetry } from './telemetry.ts';
 import { createThings } from './things.ts';
 
 /** The use cases over these adapters. */
@@ -31,5 +35,11 @@ export function createApp(deps: AppDeps): App {
     tags: createTags(deps),
     objects: createObjects(deps, gate, sweep),
     access: createAccess(deps),
+    roleAliases: createRoleAliases(deps),
+    connectivity: createConnectivity(deps),
+    clientDevices: createClientDevices(deps),
+    serviceRole: createServiceRole(deps),
+    telemetry: createTelemetry(deps),
+    messages: { publish: (message) => deps.bus.publish({ kind: 'message', message }) },
   };
 }

@@ -73,6 +73,7 @@ export function createDeployments(deps: AppDeps): DeploymentUseCases {
         await tx.deployments.delete(id);
         await tx.jobs.delete(deployment.jobId);
         await tx.tags.clear(arns.deployment(id));
+        await tx.tags.clear(arns.job(deployment.jobId));
         if (deployment.latest) await promoteNewest(tx, deployment.targetArn);
         return deployment.target.kind === 'thinggroup' ? running : [];
       });

@@ -1,6 +1,12 @@
 import { iotAlreadyExists, iotInvalid, iotNotFound, iotVersionConflict } from '../domain/faults.ts';
 import type { ThingGroup } from '../domain/registry/registry.ts';
-import { attributesRefusal, depthRefusal, joinRefusal, sameGroup } from '../domain/registry/registry-rules.ts';
+import {
+  attributesRefusal,
+  depthRefusal,
+  joinRefusal,
+  mergedAttributes,
+  sameGroup,
+} from '../domain/registry/registry-rules.ts';
 import type { Tx } from '../ports/storage.ts';
 import type { GroupUseCases } from './app.ts';
 import { createArns } from './arns.ts';
@@ -43,6 +49,22 @@ export function createGroups(deps: AppDeps): GroupUseCases {
         return { group, ancestors: (await tx.groups.ancestry(name)).slice(0, -1) };
       }),
 
+    update: ({ name, description, attributes, merge = false, expectedVersion }) =>
+      storage.write(async (tx) => {
+        const present = await requireGroup(tx, name);
+        if (expectedVersion !== undefined && expectedVersion !== present.version) {
+          throw iotVersionConflict('Thing group', name, present.version);
+        }
+        const next =
+          attributes === undefined ? present.attributes : mergedAttributes(present.attributes, attributes, merge);
+        const refusal = attributesRefusal(next, maxAttributes);
+        if (refusal !== undefined) throw iotInvalid(refusal);
+        const version = present.version + 1;
+        const described = description === undefined ? {} : { description };
+        await tx.groups.update({ ...present, ...described, attributes: next, version });
+        return version;
+      }),
+
     async delete(name, expectedVersion) {
       const things = await storage.write(async (tx) => {
         const group = await tx.groups.get(name);
@@ -69,31 +91,33 @@ export function createGroups(deps: AppDeps): GroupUseCases {
 
     async addThing(groupName, thing) {
       const joined = await storage.write(async (tx) => {
-        await requireGroup(tx, groupName);
         await requireThing(tx, thing);
-        const present = await tx.groups.ofThing(thing);
-        if (present.includes(groupName)) return false;
-        const ancestries = [];
-        for (const name of present) ancestries.push({ name, ancestry: await tx.groups.ancestry(name) });
-        const group = { name: groupName, ancestry: await tx.groups.ancestry(groupName) };
-        const refusal = joinRefusal(group, ancestries);
-        if (refusal !== undefined) throw iotInvalid(refusal);
-        await tx.groups.add(groupName, thing, clock.now());
-        return true;
+        return join(tx, groupName, thing, clock.now());
       });
       if (joined) bus.publish({ kind: 'rollout' });
     },
 
     async removeThing(groupName, thing) {
       const changed = await storage.write(async (tx) => {
-        await requireGroup(tx, groupName);
         await requireThing(tx, thing);
-        if (!(await tx.groups.ofThing(thing)).includes(groupName)) return [];
-        const affected = await removeMemberExecutions(tx, groupName, [thing], clock.now());
-        await tx.groups.remove(groupName, thing);
-        return affected;
+        return leave(tx, groupName, thing, clock.now());
       });
       if (changed.length > 0) bus.publish({ kind: 'pending-changed', things: changed });
+    },
+
+    async moveThing(thing, { add, remove }) {
+      const { changed, joined } = await storage.write(async (tx) => {
+        await requireThing(tx, thing);
+        const now = clock.now();
+        const affected = new Set<string>();
+        let joins = 0;
+        // Left first: a thing is in one group of a hierarchy.
+        for (const group of remove) for (const each of await leave(tx, group, thing, now)) affected.add(each);
+        for (const group of add) if (await join(tx, group, thing, now)) joins += 1;
+        return { changed: [...affected], joined: joins > 0 };
+      });
+      if (changed.length > 0) bus.publish({ kind: 'pending-changed', things: changed });
+      if (joined) bus.publish({ kind: 'rollout' });
     },
 
     things: (group, recursive, page) =>
@@ -117,6 +141,29 @@ export function createGroups(deps: AppDeps): GroupUseCases {
         return result;
       }),
   };
+}
+
+/** False when the thing was in the group already. */
+async function join(tx: Tx, groupName: string, thing: string, now: number): Promise<boolean> {
+  await requireGroup(tx, groupName);
+  const present = await tx.groups.ofThing(thing);
+  if (present.includes(groupName)) return false;
+  const ancestries = [];
+  for (const name of present) ancestries.push({ name, ancestry: await tx.groups.ancestry(name) });
+  const group = { name: groupName, ancestry: await tx.groups.ancestry(groupName) };
+  const refusal = joinRefusal(group, ancestries);
+  if (refusal !== undefined) throw iotInvalid(refusal);
+  await tx.groups.add(groupName, thing, now);
+  return true;
+}
+
+/** Returns the things whose pending set changed. */
+async function leave(tx: Tx, groupName: string, thing: string, now: number): Promise<readonly string[]> {
+  await requireGroup(tx, groupName);
+  if (!(await tx.groups.ofThing(thing)).includes(groupName)) return [];
+  const affected = await removeMemberExecutions(tx, groupName, [thing], now);
+  await tx.groups.remove(groupName, thing);
+  return affected;
 }
 
 async function requireGroup(tx: Tx, name: string): Promise<ThingGroup> {

@@ -5,12 +5,15 @@ import type { Tx } from '../ports/storage.ts';
 import type { JobUseCases, PendingExecution } from './app.ts';
 import type { AppDeps } from './context.ts';
 import { cancelJob, endDeployment } from './end-job.ts';
+import { createJobRemoval } from './job-removal.ts';
 import { startNextExecution, updateExecutions } from './job-updates.ts';
 
 /** The jobs that carry group deployments, seen from IoT, and their executions, seen from devices. */
 export function createJobs(deps: AppDeps): JobUseCases {
   const { storage, clock, bus } = deps;
   return {
+    ...createJobRemoval(deps),
+
     describe: (jobId) =>
       storage.read(async (tx) => {
         const job = await requireJob(tx, jobId);

@@ -6,6 +6,7 @@ import type { Tx } from '../ports/storage.ts';
 import type { PolicyUseCases } from './app.ts';
 import { type Arns, createArns } from './arns.ts';
 import type { AppDeps } from './context.ts';
+import { refuseReserved } from './tags.ts';
 
 /** IoT policies and what they are attached to. */
 export function createPolicies(deps: AppDeps): PolicyUseCases {
@@ -13,13 +14,15 @@ export function createPolicies(deps: AppDeps): PolicyUseCases {
   const arns = createArns(account);
 
   return {
-    create: (name, document) =>
+    create: (name, document, tags = {}) =>
       storage.write(async (tx) => {
         const wrong = policyDocumentError(document);
         if (wrong !== undefined) throw new Fault('MalformedPolicyException', wrong);
+        refuseReserved(tags);
         if ((await tx.policies.get(name)) !== undefined) throw iotAlreadyExists('Policy', name, arns.policy(name));
         const policy: Policy = { name, document, createdAt: clock.now() };
         await tx.policies.insert(policy);
+        await tx.tags.put(arns.policy(name), tags);
         return policy;
       }),
 
@@ -35,6 +38,7 @@ export function createPolicies(deps: AppDeps): PolicyUseCases {
           );
         }
         await tx.policies.delete(name);
+        await tx.tags.clear(arns.policy(name));
       }),
 
     list: (page) => storage.read((tx) => tx.policies.list(page)),

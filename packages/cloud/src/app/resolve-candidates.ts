@@ -1,7 +1,8 @@
 import { Fault } from '@greensward/kit';
 import { parseRecipe, type Recipe, recipeToJson, selectManifest } from '@greensward/model/recipe';
-import { highest, satisfies } from '@greensward/model/version';
+import { highest, isVersion, satisfies } from '@greensward/model/version';
 import type { ComponentVersion } from '../domain/components/component.ts';
+import { deployablePublicVersions } from '../domain/components/public-components.ts';
 import type { Tx } from '../ports/storage.ts';
 
 interface Candidate {
@@ -14,7 +15,8 @@ interface Candidate {
 
 /**
  * ResolveComponentCandidates: for each candidate the highest version that satisfies every requirement and supports the
- * platform; the version that the device has already is preferred when it is one of them. Devices map the words "claim
+ * platform, of the account's own where one does, else of the public component of that name; the version that the device has
+ * already is preferred when it is one of them. Devices map the words "claim
  * platform" and "no usable version" of the 404 to their own error codes.
  */
 export async function resolveCandidates(
@@ -24,25 +26,33 @@ export async function resolveCandidates(
 ): Promise<readonly { component: ComponentVersion; recipe: string }[]> {
   const resolved = [];
   for (const candidate of candidates) {
-    const chosen = choose(await tx.components.versions(candidate.name), candidate, attributes);
+    const own = usableOf(await tx.components.versions(candidate.name), candidate);
+    const usable = own.size > 0 ? own : usableOf(publicOnes(candidate), candidate);
+    const chosen = choose(usable, candidate, attributes);
     resolved.push({ component: chosen.component, recipe: deviceRecipe(chosen.component, chosen.recipe) });
   }
   return resolved;
 }
 
+function publicOnes({ name, version }: Candidate): readonly ComponentVersion[] {
+  return deployablePublicVersions(name, version !== undefined && isVersion(version) ? version : undefined);
+}
+
+function usableOf(versions: readonly ComponentVersion[], { requirements }: Candidate): Map<string, ComponentVersion> {
+  const ranges = Object.values(requirements);
+  return new Map(
+    versions
+      .filter(({ state, version }) => state === 'DEPLOYABLE' && ranges.every((range) => satisfies(version, range)))
+      .map((component) => [component.version, component]),
+  );
+}
+
+/** `usable` is emptied on the way. */
 function choose(
-  versions: readonly ComponentVersion[],
+  usable: Map<string, ComponentVersion>,
   candidate: Candidate,
   attributes: Readonly<Record<string, string>>,
 ): { component: ComponentVersion; recipe: Recipe } {
-  const requirements = Object.values(candidate.requirements);
-  const usable = new Map(
-    versions
-      .filter(
-        ({ state, version }) => state === 'DEPLOYABLE' && requirements.every((range) => satisfies(version, range)),
-      )
-      .map((component) => [component.version, component]),
-  );
   if (usable.size === 0) {
     const list = Object.entries(candidate.requirements).map(([requester, range]) => `${requester} requires ${range}`);
     throw notFound(

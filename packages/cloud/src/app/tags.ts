@@ -1,13 +1,14 @@
+import type { IotArn } from '@greensward/protocol/arn';
 import { invalidFields, resourceNotFound } from '../domain/faults.ts';
 import type { Tx } from '../ports/storage.ts';
 import type { TagUseCases } from './app.ts';
 import { type Arns, createArns } from './arns.ts';
 import type { AppDeps } from './context.ts';
 
-/** Greengrass: tags of one resource. */
-const maxTags = 200;
+/** Greengrass, IoT: tags of one resource. */
+const maxTags = { greengrass: 200, iot: 50 };
 
-/** Tags of component versions, deployments, core devices and thing groups. */
+/** Tags of component versions, deployments and core devices; of thing groups, jobs, policies and role aliases. */
 export function createTags({ storage, account }: Pick<AppDeps, 'storage' | 'account'>): TagUseCases {
   const arns = createArns(account);
   return {
@@ -22,7 +23,8 @@ export function createTags({ storage, account }: Pick<AppDeps, 'storage' | 'acco
         await requireResource(tx, arns, arn);
         refuseReserved(tags);
         const names = new Set([...Object.keys(await tx.tags.get(arn)), ...Object.keys(tags)]);
-        if (names.size > maxTags) throw invalidFields([{ name: 'tags', message: `at most ${maxTags} tags` }]);
+        const limit = arns.greengrass(arn) === undefined ? maxTags.iot : maxTags.greengrass;
+        if (names.size > limit) throw invalidFields([{ name: 'tags', message: `at most ${limit} tags` }]);
         await tx.tags.put(arn, tags);
       }),
 
@@ -47,8 +49,8 @@ async function requireResource(tx: Tx, arns: Arns, arn: string): Promise<void> {
 }
 
 async function exists(tx: Tx, arns: Arns, arn: string): Promise<boolean> {
-  const target = arns.target(arn);
-  if (target !== undefined) return target.kind === 'thinggroup' && (await tx.groups.get(target.name)) !== undefined;
+  const registered = arns.iot(arn);
+  if (registered !== undefined) return isTaggable(tx, registered.kind, registered.name);
   const resource = arns.greengrass(arn);
   switch (resource?.kind) {
     case 'component-version':
@@ -57,6 +59,22 @@ async function exists(tx: Tx, arns: Arns, arn: string): Promise<boolean> {
       return (await tx.deployments.get(resource.deploymentId)) !== undefined;
     case 'core-device':
       return (await tx.devices.get(resource.thingName)) !== undefined;
+    default:
+      return false;
+  }
+}
+
+/** IoT: things and certificates have no tags. */
+async function isTaggable(tx: Tx, kind: IotArn['kind'], name: string): Promise<boolean> {
+  switch (kind) {
+    case 'thinggroup':
+      return (await tx.groups.get(name)) !== undefined;
+    case 'job':
+      return (await tx.jobs.get(name))?.carrier === 'job';
+    case 'policy':
+      return (await tx.policies.get(name)) !== undefined;
+    case 'rolealias':
+      return (await tx.roleAliases.get(name)) !== undefined;
     default:
       return false;
   }

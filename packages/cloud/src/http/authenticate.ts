@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Fault } from '@greensward/kit';
 import { type ChunkSignatures, claimSignature, createSigningKeys } from '@greensward/protocol/sigv4';
 import type { AccessUseCases } from '../app/app.ts';
+import type { Session } from '../ports/session-credentials.ts';
 import type { Arrival, Caller, Route } from './exchange.ts';
 
 /** Who calls, and what the signature says of the payload. */
@@ -24,7 +25,6 @@ export type Authenticate = (
 /** Keeps derived signing keys between requests. */
 export function createAuthenticator(access: AccessUseCases): Authenticate {
   const keys = createSigningKeys();
-  const lookup = (accessKeyId: string) => access.secret(accessKeyId);
   return async (arrival, route, now) => {
     switch (route.access) {
       case 'open':
@@ -36,10 +36,20 @@ export function createAuthenticator(access: AccessUseCases): Authenticate {
       case 'signed': {
         const { method, path, query, headers } = arrival;
         const request = { method, path, query, headers };
+        let session: Session | undefined;
+        const lookup = (accessKeyId: string, sessionToken: string | undefined) => {
+          if (sessionToken === undefined) return access.secret(accessKeyId);
+          const found = access.session(accessKeyId, sessionToken);
+          session = found?.session;
+          return found?.secret;
+        };
         const claim = await claimSignature(request, lookup, now, { keys, s3: route.service === 's3' });
         return (body) => {
           const { payloadHash, chunks } = claim.verify(route.body === 'whole' ? body : undefined);
-          return { caller: { kind: 'user', accessKeyId: claim.accessKeyId }, payloadHash, chunks };
+          const { accessKeyId } = claim;
+          const caller: Caller =
+            session === undefined ? { kind: 'user', accessKeyId } : { kind: 'session', accessKeyId, session };
+          return { caller, payloadHash, chunks };
         };
       }
     }

@@ -3,6 +3,7 @@ import type { Log } from '@greensward/kit';
 import type { ChunkSignatures } from '@greensward/protocol/sigv4';
 import type { App } from '../app/app.ts';
 import type { Account } from '../app/context.ts';
+import type { Session } from '../ports/session-credentials.ts';
 
 /** A request as it arrived: nothing decoded, nothing trusted. */
 export interface Arrival {
@@ -28,6 +29,8 @@ export interface Answer {
 export type Caller =
   | { readonly kind: 'anonymous' }
   | { readonly kind: 'user'; readonly accessKeyId: string }
+  /** A role that a device has assumed: temporary credentials. */
+  | { readonly kind: 'session'; readonly accessKeyId: string; readonly session: Session }
   | { readonly kind: 'device'; readonly certificateId: string; readonly things: readonly string[] };
 
 /** Where this cloud is reached. */

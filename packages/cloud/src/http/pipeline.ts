@@ -1,6 +1,8 @@
 import { type Clock, Fault, type Ids, type Log, messageChain, type Timers } from '@greensward/kit';
 import type { App } from '../app/app.ts';
 import type { Account } from '../app/context.ts';
+import { actionOf, sessionMay } from '../domain/access/session-permissions.ts';
+import { assumedRoleArn } from './arns.ts';
 import type { Authenticate } from './authenticate.ts';
 import { readWhole } from './body.ts';
 import {
@@ -62,7 +64,7 @@ export async function serve(edge: Edge, arrival: Arrival): Promise<Answer> {
     // 7 parse
     const input = route.parse({ arrival, body, payloadHash, chunks });
     // 8 authorize
-    authorize(route, input, caller);
+    authorize(route, input, caller, edge.account);
     // 9 handle
     const output = await route.handle(input, callOf(edge, arrival, caller, log, started));
     // 10 serialize
@@ -92,8 +94,14 @@ async function read({ timers }: Edge, arrival: Arrival, { body, maxBytes }: Rout
   return readWhole(arrival.body, headerOf(arrival.headers, 'content-length'), limits, timers);
 }
 
-/** An access key may do everything in its account; a device, which is a thing, may ask about itself. */
-function authorize(route: Route, input: unknown, caller: Caller): void {
+/** An access key may do everything in its account, an assumed role little; a device, which is a thing, may ask about itself. */
+function authorize(route: Route, input: unknown, caller: Caller, account: Account): void {
+  if (caller.kind === 'session') {
+    const action = actionOf(route.service, route.operation);
+    if (sessionMay(action)) return;
+    const who = assumedRoleArn(account, caller.session);
+    throw new Fault('AccessDeniedException', `User: ${who} is not authorized to perform: ${action}`);
+  }
   if (caller.kind !== 'device') return;
   if (caller.things.length === 0) {
     throw new Fault('AccessDeniedException', `The client certificate ${caller.certificateId} is attached to no thing`);
@@ -157,7 +165,9 @@ function described(arrival: Arrival, route: Route | undefined, caller: Caller): 
       ? { things: caller.things }
       : caller.kind === 'user'
         ? { accessKey: caller.accessKeyId }
-        : {};
+        : caller.kind === 'session'
+          ? { accessKey: caller.accessKeyId, role: caller.session.roleArn, thing: caller.session.thing }
+          : {};
   return { ...operation, ...where, ...who };
 }
 

@@ -393,9 +393,32 @@ describe('shadows and status', () => {
     expect(client.received.filter(({ topic }) => topic.endsWith('/accepted'))).toHaveLength(1);
   });
 
-  test('fleet status makes a core device; telemetry is taken and forgotten', async () => {
+  test('of telemetry the last message is kept, and what is none is dropped', async () => {
     const client = await connected();
-    client.publish('$aws/things/core/greengrass/health/json', { Schema: '1.0.0' });
+    const message = (at: number) => ({
+      Schema: '2022-06-30',
+      ADP: [{ TS: at, NS: 'SystemMetrics', M: [{ N: 'CpuUsage', U: 'Percent', Sum: 15.45 }] }],
+    });
+    const topic = '$aws/things/core/greengrass/health/json';
+    for (const payload of [message(1), message(2), '[]', 'no JSON']) client.publish(topic, payload);
+    const kept = () =>
+      cloud.app.telemetry.get('core').then(
+        (found): unknown => JSON.parse(found.message),
+        () => undefined,
+      );
+    await expect.poll(kept).toEqual(message(2));
+  });
+
+  test('what is published by another way reaches subscribers', async () => {
+    const client = await connected();
+    await client.subscribe('plant/+');
+    const [payload, properties] = [Buffer.from('open'), {}];
+    cloud.app.messages.publish({ topic: 'plant/valve', payload, qos: 0, retain: false, properties });
+    expect((await client.next('plant/valve')).payload).toBe('open');
+  });
+
+  test('fleet status makes a core device', async () => {
+    const client = await connected();
     const status = {
       ggcVersion: '2.18.0',
       platform: 'linux',

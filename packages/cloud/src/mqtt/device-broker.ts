@@ -118,6 +118,11 @@ export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
           server.publish(topic, payload, { qos: 1, queueOffline: !topic.includes(deploymentShadow) });
         }
         break;
+      case 'message': {
+        const { topic, payload, ...how } = event.message;
+        server.publish(topic, payload, how);
+        break;
+      }
       case 'certificate-changed':
         noteChange(event.certificateId);
         server.disconnect(({ principal }) => principal.certificateId === event.certificateId, 'not-authorized');

@@ -43,6 +43,10 @@ export function createRequests({
     await app.devices.ingestFleetStatus(messages);
     return messages.map(() => true);
   }, limits);
+  const telemetry = createBatcher(async (messages: readonly { thing: string; payload: Uint8Array }[]) => {
+    await app.telemetry.ingest(messages);
+    return messages.map(() => true);
+  }, limits);
   const jobs = { app, updates, pending, clock, log, onUnanswered };
 
   async function answerShadow(topic: string, request: ShadowRequest): Promise<readonly Reply[]> {
@@ -80,7 +84,7 @@ export function createRequests({
           await statuses.submit({ thing: target.thing, payload });
           return [];
         case 'telemetry':
-          log.debug('telemetry was dropped', { thing, bytes: payload.length });
+          await telemetry.submit({ thing: target.thing, payload });
           return [];
         case 'jobs-notify':
         case 'jobs-notify-next':
@@ -88,7 +92,7 @@ export function createRequests({
       }
     },
     async idle() {
-      await Promise.all([updates.idle(), shadows.idle(), statuses.idle()]);
+      await Promise.all([updates.idle(), shadows.idle(), statuses.idle(), telemetry.idle()]);
     },
   };
 }

@@ -1,3 +1,24 @@
+/** What goes along with a message; MQTT 5 shows it to its clients. */
+export interface MessageProperties {
+  readonly contentType?: string;
+  readonly responseTopic?: string;
+  readonly correlationData?: Uint8Array;
+  /** Seconds. */
+  readonly messageExpiryInterval?: number;
+  /** True when the payload is declared to be UTF-8 text. */
+  readonly payloadFormatIndicator?: boolean;
+  readonly userProperties?: readonly (readonly [name: string, value: string])[];
+}
+
+/** A message for MQTT clients that did not come over MQTT. */
+export interface MessageToPublish {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly qos: 0 | 1;
+  readonly retain: boolean;
+  readonly properties: MessageProperties;
+}
+
 /** What happened, told after the commit. It carries ids only: who hears it reads the state itself. */
 export type CloudEvent =
   /** The set of pending job executions of these things changed. */
@@ -9,6 +30,8 @@ export type CloudEvent =
     }
   /** There may be work for the rollout task. */
   | { readonly kind: 'rollout' }
+  /** Somebody published to MQTT clients. Not state: who is not connected now, and has no session, does not get it. */
+  | { readonly kind: 'message'; readonly message: MessageToPublish }
   /** A certificate was deactivated, revoked, deleted or detached from its thing. */
   | { readonly kind: 'certificate-changed'; readonly certificateId: string };
 

@@ -1,6 +1,9 @@
+import type { RoleAlias } from '../domain/access/role-alias.ts';
 import type { ComponentVersion } from '../domain/components/component.ts';
 import type { Deployment } from '../domain/deployment/deployment.ts';
+import type { ClientAssociation, Connectivity, ServiceRole } from '../domain/devices/client-devices.ts';
 import type { CoreDevice, InstalledComponent } from '../domain/devices/core-device.ts';
+import type { Telemetry } from '../domain/devices/telemetry.ts';
 import type { Execution, ExecutionCounts, ExecutionStatus, Job, JobStatus } from '../domain/jobs/job.ts';
 import type { Certificate, Policy, Thing, ThingGroup } from '../domain/registry/registry.ts';
 import type { ShadowRecord } from '../domain/shadow/shadow-record.ts';
@@ -43,6 +46,11 @@ export interface Tx {
   readonly idempotency: IdempotencyStore;
   readonly objects: ObjectIndex;
   readonly accessKeys: AccessKeyStore;
+  readonly roleAliases: RoleAliasStore;
+  readonly connectivity: ConnectivityStore;
+  readonly clientDevices: ClientDeviceStore;
+  readonly serviceRole: ServiceRoleStore;
+  readonly telemetry: TelemetryStore;
 }
 
 export interface ThingStore {
@@ -56,7 +64,7 @@ export interface ThingStore {
   ): Promise<Page<Thing>>;
   insert(thing: Thing): Promise<void>;
   update(thing: Thing): Promise<void>;
-  /** Also its memberships and attached principals. */
+  /** Also its memberships, attached principals, connectivity, telemetry, and its associations as a client device. */
   delete(name: string): Promise<void>;
   principals(thing: string): Promise<readonly string[]>;
   /** Things that a certificate is attached to, by certificate id. */
@@ -70,6 +78,8 @@ export interface GroupStore {
   /** Ordered by name. `recursive` with `parent` lists all descendants, without `parent` all groups; not recursive: direct children, or the roots. */
   list(page: PageRequest, filter: { parent?: string; prefix?: string; recursive: boolean }): Promise<Page<ThingGroup>>;
   insert(group: ThingGroup): Promise<void>;
+  /** Description, attributes and version; the parent never changes. */
+  update(group: ThingGroup): Promise<void>;
   /** Also its memberships. */
   delete(name: string): Promise<void>;
   hasChildren(name: string): Promise<boolean>;
@@ -194,6 +204,8 @@ export interface ExecutionStore {
   effective(thing: string): Promise<readonly { jobId: string; targetArn: string }[]>;
   insertMany(executions: readonly Execution[]): Promise<void>;
   updateMany(executions: readonly Execution[]): Promise<void>;
+  /** The one with this number; the highest that is left counts as the newest. */
+  delete(jobId: string, thing: string, number: number): Promise<void>;
   /** Ends every QUEUED execution of a job; returns the things concerned. */
   endQueued(jobId: string, status: 'CANCELED' | 'REMOVED', at: number): Promise<readonly string[]>;
   /** Executions whose timer has fired by `now`, at most `limit`. */
@@ -219,7 +231,7 @@ export interface DeviceStore {
     filter: { status?: string; runtime?: string; groupTargetArn?: string },
   ): Promise<Page<CoreDevice>>;
   put(devices: readonly CoreDevice[]): Promise<void>;
-  /** Also its components. */
+  /** Also its components and client devices. */
   delete(thing: string): Promise<void>;
   components(thing: string): Promise<readonly InstalledComponent[]>;
   componentsOf(things: readonly string[]): Promise<ReadonlyMap<string, readonly InstalledComponent[]>>;
@@ -285,4 +297,40 @@ export interface AccessKeyStore {
   get(id: string): Promise<AccessKey | undefined>;
   list(): Promise<readonly AccessKey[]>;
   insert(key: AccessKey): Promise<void>;
+}
+
+export interface RoleAliasStore {
+  get(name: string): Promise<RoleAlias | undefined>;
+  /** Ordered by name, forwards or backwards. */
+  list(page: PageRequest, ascending: boolean): Promise<Page<RoleAlias>>;
+  insert(alias: RoleAlias): Promise<void>;
+  update(alias: RoleAlias): Promise<void>;
+  delete(name: string): Promise<void>;
+}
+
+export interface ConnectivityStore {
+  getMany(things: readonly string[]): Promise<ReadonlyMap<string, Connectivity>>;
+  put(connectivity: Connectivity): Promise<void>;
+}
+
+export interface ClientDeviceStore {
+  /** Ordered by thing. */
+  ofCore(core: string, page: PageRequest): Promise<Page<ClientAssociation>>;
+  /** The core devices of a client device, ordered. */
+  coresOf(thing: string): Promise<readonly string[]>;
+  /** What is associated already stays as it is. */
+  put(associations: readonly ClientAssociation[]): Promise<void>;
+  delete(core: string, things: readonly string[]): Promise<void>;
+}
+
+export interface ServiceRoleStore {
+  get(): Promise<ServiceRole | undefined>;
+  put(role: ServiceRole): Promise<void>;
+  clear(): Promise<void>;
+}
+
+export interface TelemetryStore {
+  get(thing: string): Promise<Telemetry | undefined>;
+  /** One a thing, in place of the one before. */
+  put(telemetry: readonly Telemetry[]): Promise<void>;
 }

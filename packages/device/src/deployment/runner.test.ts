@@ -7,6 +7,8 @@ import { type Catalogue, fakeDataPlane, memoryFiles } from './testing/fake-cloud
 import { FakeLifecycle } from './testing/fake-lifecycle.ts';
 
 const catalogue: Catalogue = {
+  'aws.greengrass.LogManager': { '2.3.7': {} },
+  Logged: { '1.0.0': { 'aws.greengrass.LogManager': '^2.0.0' } },
   App: { '1.0.0': { Lib: '^1.0.0' }, '2.0.0': { Lib: '^1.0.0' } },
   Lib: { '1.0.0': {}, '1.4.0': {} },
   Other: { '1.0.0': {} },
@@ -194,6 +196,15 @@ describe('a deployment', () => {
       'DEPLOYMENT_FAILURE',
       'NO_AVAILABLE_COMPONENT_VERSION',
     ]);
+  });
+
+  test('that needs a plugin which this runtime does not have fails before anything changes, naming it', async () => {
+    const device = await deployed((it) => it.job('j1', 1, document('line', 1, { Logged: '1.0.0' })));
+    expect(device.set()).toEqual({});
+    expect(device.statuses()).toEqual(['IN_PROGRESS', 'FAILED_NO_STATE_CHANGE']);
+    const failure = device.store.owedStatuses().at(-1)?.failure;
+    expect(failure?.errorStack).toEqual(['DEPLOYMENT_FAILURE', 'CUSTOM_PLUGIN_NOT_SUPPORTED']);
+    expect(failure?.cause).toContain('aws.greengrass.LogManager 2.3.7');
   });
 
   test('whose component breaks is rolled back to the versions before it', async () => {

@@ -127,6 +127,56 @@ export type VendorGuidance =
   | 'DISCONTINUED';
 
 /** @public */
+export interface AssociateClientDeviceWithCoreDeviceEntry {
+  readonly thingName: string;
+}
+
+/** @public */
+export interface AssociateClientDeviceWithCoreDeviceErrorEntry {
+  readonly thingName?: string | undefined;
+  readonly code?: string | undefined;
+  readonly message?: string | undefined;
+}
+
+/** @public */
+export interface AssociateServiceRoleToAccountRequest {
+  readonly roleArn: string;
+}
+
+/** @public */
+export interface AssociateServiceRoleToAccountResponse {
+  readonly associatedAt?: string | undefined;
+}
+
+/** @public */
+export interface AssociatedClientDevice {
+  readonly thingName?: string | undefined;
+  readonly associationTimestamp?: Timestamp | undefined;
+}
+
+/** @public */
+export interface BatchAssociateClientDeviceWithCoreDeviceRequest {
+  readonly coreDeviceThingName: string;
+  readonly entries?: readonly AssociateClientDeviceWithCoreDeviceEntry[] | undefined;
+}
+
+/** @public */
+export interface BatchAssociateClientDeviceWithCoreDeviceResponse {
+  readonly errorEntries?: readonly AssociateClientDeviceWithCoreDeviceErrorEntry[] | undefined;
+}
+
+/** @public */
+export interface BatchDisassociateClientDeviceFromCoreDeviceRequest {
+  readonly coreDeviceThingName: string;
+  readonly entries?: readonly DisassociateClientDeviceFromCoreDeviceEntry[] | undefined;
+}
+
+/** @public */
+export interface BatchDisassociateClientDeviceFromCoreDeviceResponse {
+  readonly errorEntries?: readonly DisassociateClientDeviceFromCoreDeviceErrorEntry[] | undefined;
+}
+
+/** @public */
 export interface CancelDeploymentRequest {
   readonly deploymentId: string;
 }
@@ -206,6 +256,14 @@ export interface ComponentVersionListItem {
   readonly componentName?: string | undefined;
   readonly componentVersion?: string | undefined;
   readonly arn?: string | undefined;
+}
+
+/** @public */
+export interface ConnectivityInfo {
+  readonly id?: string | undefined;
+  readonly hostAddress?: string | undefined;
+  readonly portNumber?: number | undefined;
+  readonly metadata?: string | undefined;
 }
 
 /** @public */
@@ -325,6 +383,27 @@ export interface DescribeComponentResponse {
 }
 
 /** @public */
+export interface DisassociateClientDeviceFromCoreDeviceEntry {
+  readonly thingName: string;
+}
+
+/** @public */
+export interface DisassociateClientDeviceFromCoreDeviceErrorEntry {
+  readonly thingName?: string | undefined;
+  readonly code?: string | undefined;
+  readonly message?: string | undefined;
+}
+
+/** @public */
+export interface DisassociateServiceRoleFromAccountRequest {
+}
+
+/** @public */
+export interface DisassociateServiceRoleFromAccountResponse {
+  readonly disassociatedAt?: string | undefined;
+}
+
+/** @public */
 export interface EffectiveDeployment {
   readonly deploymentId: string;
   readonly deploymentName: string;
@@ -372,6 +451,17 @@ export interface GetComponentVersionArtifactResponse {
 }
 
 /** @public */
+export interface GetConnectivityInfoRequest {
+  readonly thingName: string;
+}
+
+/** @public */
+export interface GetConnectivityInfoResponse {
+  readonly connectivityInfo?: readonly ConnectivityInfo[] | undefined;
+  readonly message?: string | undefined;
+}
+
+/** @public */
 export interface GetCoreDeviceRequest {
   readonly coreDeviceThingName: string;
 }
@@ -409,6 +499,16 @@ export interface GetDeploymentResponse {
   readonly isLatestForTarget?: boolean | undefined;
   readonly parentTargetArn?: string | undefined;
   readonly tags?: { readonly [key: string]: string } | undefined;
+}
+
+/** @public */
+export interface GetServiceRoleForAccountRequest {
+}
+
+/** @public */
+export interface GetServiceRoleForAccountResponse {
+  readonly associatedAt?: string | undefined;
+  readonly roleArn?: string | undefined;
 }
 
 /** @public */
@@ -519,6 +619,19 @@ export interface LambdaVolumeMount {
   readonly destinationPath: string;
   readonly permission?: LambdaFilesystemPermission | undefined;
   readonly addGroupOwner?: boolean | undefined;
+}
+
+/** @public */
+export interface ListClientDevicesAssociatedWithCoreDeviceRequest {
+  readonly coreDeviceThingName: string;
+  readonly maxResults?: number | undefined;
+  readonly nextToken?: string | undefined;
+}
+
+/** @public */
+export interface ListClientDevicesAssociatedWithCoreDeviceResponse {
+  readonly associatedClientDevices?: readonly AssociatedClientDevice[] | undefined;
+  readonly nextToken?: string | undefined;
 }
 
 /** @public */
@@ -662,6 +775,18 @@ export interface UntagResourceResponse {
 }
 
 /** @public */
+export interface UpdateConnectivityInfoRequest {
+  readonly thingName: string;
+  readonly connectivityInfo: readonly ConnectivityInfo[];
+}
+
+/** @public */
+export interface UpdateConnectivityInfoResponse {
+  readonly version?: string | undefined;
+  readonly message?: string | undefined;
+}
+
+/** @public */
 export interface ValidationExceptionField {
   readonly name: string;
   readonly message: string;
@@ -689,6 +814,14 @@ export interface Operations {
   readonly TagResource: Operation<TagResourceRequest, TagResourceResponse>;
   readonly UntagResource: Operation<UntagResourceRequest, UntagResourceResponse>;
   readonly ListTagsForResource: Operation<ListTagsForResourceRequest, ListTagsForResourceResponse>;
+  readonly BatchAssociateClientDeviceWithCoreDevice: Operation<BatchAssociateClientDeviceWithCoreDeviceRequest, BatchAssociateClientDeviceWithCoreDeviceResponse>;
+  readonly BatchDisassociateClientDeviceFromCoreDevice: Operation<BatchDisassociateClientDeviceFromCoreDeviceRequest, BatchDisassociateClientDeviceFromCoreDeviceResponse>;
+  readonly ListClientDevicesAssociatedWithCoreDevice: Operation<ListClientDevicesAssociatedWithCoreDeviceRequest, ListClientDevicesAssociatedWithCoreDeviceResponse>;
+  readonly GetConnectivityInfo: Operation<GetConnectivityInfoRequest, GetConnectivityInfoResponse>;
+  readonly UpdateConnectivityInfo: Operation<UpdateConnectivityInfoRequest, UpdateConnectivityInfoResponse>;
+  readonly AssociateServiceRoleToAccount: Operation<AssociateServiceRoleToAccountRequest, AssociateServiceRoleToAccountResponse>;
+  readonly GetServiceRoleForAccount: Operation<GetServiceRoleForAccountRequest, GetServiceRoleForAccountResponse>;
+  readonly DisassociateServiceRoleFromAccount: Operation<DisassociateServiceRoleFromAccountRequest, DisassociateServiceRoleFromAccountResponse>;
 }
 
 export const table: ServiceTable = {
@@ -859,6 +992,70 @@ export const table: ServiceTable = {
       output: 'ListTagsForResourceResponse',
       errors: ['InternalServerException', 'ResourceNotFoundException', 'ValidationException'],
     },
+    BatchAssociateClientDeviceWithCoreDevice: {
+      method: 'POST',
+      uri: '/greengrass/v2/coreDevices/{coreDeviceThingName}/associateClientDevices',
+      status: 200,
+      input: 'BatchAssociateClientDeviceWithCoreDeviceRequest',
+      output: 'BatchAssociateClientDeviceWithCoreDeviceResponse',
+      errors: ['AccessDeniedException', 'InternalServerException', 'ResourceNotFoundException', 'ThrottlingException', 'ValidationException'],
+    },
+    BatchDisassociateClientDeviceFromCoreDevice: {
+      method: 'POST',
+      uri: '/greengrass/v2/coreDevices/{coreDeviceThingName}/disassociateClientDevices',
+      status: 200,
+      input: 'BatchDisassociateClientDeviceFromCoreDeviceRequest',
+      output: 'BatchDisassociateClientDeviceFromCoreDeviceResponse',
+      errors: ['AccessDeniedException', 'InternalServerException', 'ResourceNotFoundException', 'ThrottlingException', 'ValidationException'],
+    },
+    ListClientDevicesAssociatedWithCoreDevice: {
+      method: 'GET',
+      uri: '/greengrass/v2/coreDevices/{coreDeviceThingName}/associatedClientDevices',
+      status: 200,
+      input: 'ListClientDevicesAssociatedWithCoreDeviceRequest',
+      output: 'ListClientDevicesAssociatedWithCoreDeviceResponse',
+      errors: ['AccessDeniedException', 'InternalServerException', 'ResourceNotFoundException', 'ThrottlingException', 'ValidationException'],
+    },
+    GetConnectivityInfo: {
+      method: 'GET',
+      uri: '/greengrass/things/{thingName}/connectivityInfo',
+      status: 200,
+      input: 'GetConnectivityInfoRequest',
+      output: 'GetConnectivityInfoResponse',
+      errors: ['InternalServerException', 'ValidationException'],
+    },
+    UpdateConnectivityInfo: {
+      method: 'PUT',
+      uri: '/greengrass/things/{thingName}/connectivityInfo',
+      status: 200,
+      input: 'UpdateConnectivityInfoRequest',
+      output: 'UpdateConnectivityInfoResponse',
+      errors: ['InternalServerException', 'ValidationException'],
+    },
+    AssociateServiceRoleToAccount: {
+      method: 'PUT',
+      uri: '/greengrass/servicerole',
+      status: 200,
+      input: 'AssociateServiceRoleToAccountRequest',
+      output: 'AssociateServiceRoleToAccountResponse',
+      errors: ['InternalServerException', 'ValidationException'],
+    },
+    GetServiceRoleForAccount: {
+      method: 'GET',
+      uri: '/greengrass/servicerole',
+      status: 200,
+      input: 'GetServiceRoleForAccountRequest',
+      output: 'GetServiceRoleForAccountResponse',
+      errors: ['InternalServerException'],
+    },
+    DisassociateServiceRoleFromAccount: {
+      method: 'DELETE',
+      uri: '/greengrass/servicerole',
+      status: 200,
+      input: 'DisassociateServiceRoleFromAccountRequest',
+      output: 'DisassociateServiceRoleFromAccountResponse',
+      errors: ['InternalServerException'],
+    },
   },
   enums: {
     CloudComponentState: ['DEPLOYABLE', 'DEPRECATED', 'FAILED', 'INITIATED', 'REQUESTED'],
@@ -884,6 +1081,38 @@ export const table: ServiceTable = {
     VendorGuidance: ['ACTIVE', 'DELETED', 'DISCONTINUED'],
   },
   structures: {
+    AssociateClientDeviceWithCoreDeviceEntry: {
+      thingName: { type: 'string', required: true },
+    },
+    AssociateClientDeviceWithCoreDeviceErrorEntry: {
+      thingName: { type: 'string' },
+      code: { type: 'string' },
+      message: { type: 'string' },
+    },
+    AssociateServiceRoleToAccountRequest: {
+      roleArn: { type: 'string', required: true, wire: 'RoleArn' },
+    },
+    AssociateServiceRoleToAccountResponse: {
+      associatedAt: { type: 'string', wire: 'AssociatedAt' },
+    },
+    AssociatedClientDevice: {
+      thingName: { type: 'string' },
+      associationTimestamp: { type: 'timestamp' },
+    },
+    BatchAssociateClientDeviceWithCoreDeviceRequest: {
+      coreDeviceThingName: { type: 'string', required: true, in: 'label' },
+      entries: { type: '[AssociateClientDeviceWithCoreDeviceEntry]' },
+    },
+    BatchAssociateClientDeviceWithCoreDeviceResponse: {
+      errorEntries: { type: '[AssociateClientDeviceWithCoreDeviceErrorEntry]' },
+    },
+    BatchDisassociateClientDeviceFromCoreDeviceRequest: {
+      coreDeviceThingName: { type: 'string', required: true, in: 'label' },
+      entries: { type: '[DisassociateClientDeviceFromCoreDeviceEntry]' },
+    },
+    BatchDisassociateClientDeviceFromCoreDeviceResponse: {
+      errorEntries: { type: '[DisassociateClientDeviceFromCoreDeviceErrorEntry]' },
+    },
     CancelDeploymentRequest: {
       deploymentId: { type: 'string', required: true, in: 'label' },
     },
@@ -941,6 +1170,12 @@ export const table: ServiceTable = {
       componentName: { type: 'string' },
       componentVersion: { type: 'string' },
       arn: { type: 'string' },
+    },
+    ConnectivityInfo: {
+      id: { type: 'string', wire: 'Id' },
+      hostAddress: { type: 'string', wire: 'HostAddress' },
+      portNumber: { type: 'number', wire: 'PortNumber' },
+      metadata: { type: 'string', wire: 'Metadata' },
     },
     CoreDevice: {
       coreDeviceThingName: { type: 'string' },
@@ -1028,6 +1263,18 @@ export const table: ServiceTable = {
       platforms: { type: '[ComponentPlatform]' },
       tags: { type: '{string}' },
     },
+    DisassociateClientDeviceFromCoreDeviceEntry: {
+      thingName: { type: 'string', required: true },
+    },
+    DisassociateClientDeviceFromCoreDeviceErrorEntry: {
+      thingName: { type: 'string' },
+      code: { type: 'string' },
+      message: { type: 'string' },
+    },
+    DisassociateServiceRoleFromAccountRequest: {},
+    DisassociateServiceRoleFromAccountResponse: {
+      disassociatedAt: { type: 'string', wire: 'DisassociatedAt' },
+    },
     EffectiveDeployment: {
       deploymentId: { type: 'string', required: true },
       deploymentName: { type: 'string', required: true },
@@ -1063,6 +1310,13 @@ export const table: ServiceTable = {
     GetComponentVersionArtifactResponse: {
       preSignedUrl: { type: 'string', required: true },
     },
+    GetConnectivityInfoRequest: {
+      thingName: { type: 'string', required: true, in: 'label' },
+    },
+    GetConnectivityInfoResponse: {
+      connectivityInfo: { type: '[ConnectivityInfo]', wire: 'ConnectivityInfo' },
+      message: { type: 'string', wire: 'Message' },
+    },
     GetCoreDeviceRequest: {
       coreDeviceThingName: { type: 'string', required: true, in: 'label' },
     },
@@ -1094,6 +1348,11 @@ export const table: ServiceTable = {
       isLatestForTarget: { type: 'boolean' },
       parentTargetArn: { type: 'string' },
       tags: { type: '{string}' },
+    },
+    GetServiceRoleForAccountRequest: {},
+    GetServiceRoleForAccountResponse: {
+      associatedAt: { type: 'string', wire: 'AssociatedAt' },
+      roleArn: { type: 'string', wire: 'RoleArn' },
     },
     InstalledComponent: {
       componentName: { type: 'string' },
@@ -1176,6 +1435,15 @@ export const table: ServiceTable = {
       destinationPath: { type: 'string', required: true },
       permission: { type: '@LambdaFilesystemPermission' },
       addGroupOwner: { type: 'boolean' },
+    },
+    ListClientDevicesAssociatedWithCoreDeviceRequest: {
+      coreDeviceThingName: { type: 'string', required: true, in: 'label' },
+      maxResults: { type: 'number', in: 'query' },
+      nextToken: { type: 'string', in: 'query' },
+    },
+    ListClientDevicesAssociatedWithCoreDeviceResponse: {
+      associatedClientDevices: { type: '[AssociatedClientDevice]' },
+      nextToken: { type: 'string' },
     },
     ListComponentVersionsRequest: {
       arn: { type: 'string', required: true, in: 'label' },
@@ -1271,6 +1539,14 @@ export const table: ServiceTable = {
       tagKeys: { type: '[string]', required: true, in: 'query' },
     },
     UntagResourceResponse: {},
+    UpdateConnectivityInfoRequest: {
+      thingName: { type: 'string', required: true, in: 'label' },
+      connectivityInfo: { type: '[ConnectivityInfo]', required: true, wire: 'ConnectivityInfo' },
+    },
+    UpdateConnectivityInfoResponse: {
+      version: { type: 'string', wire: 'Version' },
+      message: { type: 'string', wire: 'Message' },
+    },
     ValidationExceptionField: {
       name: { type: 'string', required: true },
       message: { type: 'string', required: true },

@@ -2,6 +2,11 @@
 import type { Operation, ServiceTable } from '../table.ts';
 
 /** @public */
+export type PayloadFormatIndicator =
+  | 'UNSPECIFIED_BYTES'
+  | 'UTF8_DATA';
+
+/** @public */
 export interface DeleteThingShadowRequest {
   readonly thingName: string;
   readonly shadowName?: string | undefined;
@@ -38,6 +43,20 @@ export interface ListNamedShadowsForThingResponse {
 }
 
 /** @public */
+export interface PublishRequest {
+  readonly topic: string;
+  readonly qos?: number | undefined;
+  readonly retain?: boolean | undefined;
+  readonly payload?: Uint8Array | undefined;
+  readonly userProperties?: string | undefined;
+  readonly payloadFormatIndicator?: PayloadFormatIndicator | undefined;
+  readonly contentType?: string | undefined;
+  readonly responseTopic?: string | undefined;
+  readonly correlationData?: string | undefined;
+  readonly messageExpiry?: number | undefined;
+}
+
+/** @public */
 export interface UpdateThingShadowRequest {
   readonly thingName: string;
   readonly payload: Uint8Array;
@@ -54,6 +73,7 @@ export interface Operations {
   readonly UpdateThingShadow: Operation<UpdateThingShadowRequest, UpdateThingShadowResponse>;
   readonly DeleteThingShadow: Operation<DeleteThingShadowRequest, DeleteThingShadowResponse>;
   readonly ListNamedShadowsForThing: Operation<ListNamedShadowsForThingRequest, ListNamedShadowsForThingResponse>;
+  readonly Publish: Operation<PublishRequest, undefined>;
 }
 
 export const table: ServiceTable = {
@@ -91,8 +111,16 @@ export const table: ServiceTable = {
       output: 'ListNamedShadowsForThingResponse',
       errors: ['InternalFailureException', 'InvalidRequestException', 'MethodNotAllowedException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
     },
+    Publish: {
+      method: 'POST',
+      uri: '/topics/{topic}',
+      status: 200,
+      input: 'PublishRequest',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'MethodNotAllowedException', 'ThrottlingException', 'UnauthorizedException'],
+    },
   },
   enums: {
+    PayloadFormatIndicator: ['UNSPECIFIED_BYTES', 'UTF8_DATA'],
   },
   structures: {
     DeleteThingShadowRequest: {
@@ -118,6 +146,18 @@ export const table: ServiceTable = {
       results: { type: '[string]' },
       nextToken: { type: 'string' },
       timestamp: { type: 'number' },
+    },
+    PublishRequest: {
+      topic: { type: 'string', required: true, in: 'label' },
+      qos: { type: 'number', in: 'query' },
+      retain: { type: 'boolean', in: 'query' },
+      payload: { type: 'blob', in: 'payload' },
+      userProperties: { type: 'string', in: 'header', wire: 'x-amz-mqtt5-user-properties' },
+      payloadFormatIndicator: { type: '@PayloadFormatIndicator', in: 'header', wire: 'x-amz-mqtt5-payload-format-indicator' },
+      contentType: { type: 'string', in: 'query' },
+      responseTopic: { type: 'string', in: 'query' },
+      correlationData: { type: 'string', in: 'header', wire: 'x-amz-mqtt5-correlation-data' },
+      messageExpiry: { type: 'number', in: 'query' },
     },
     UpdateThingShadowRequest: {
       thingName: { type: 'string', required: true, in: 'label' },

@@ -123,6 +123,15 @@ export interface AttributePayload {
 }
 
 /** @public */
+export interface CancelJobExecutionRequest {
+  readonly jobId: string;
+  readonly thingName: string;
+  readonly force?: boolean | undefined;
+  readonly expectedVersion?: number | undefined;
+  readonly statusDetails?: { readonly [key: string]: string } | undefined;
+}
+
+/** @public */
 export interface CancelJobRequest {
   readonly jobId: string;
   readonly reasonCode?: string | undefined;
@@ -199,6 +208,20 @@ export interface CreatePolicyResponse {
 }
 
 /** @public */
+export interface CreateRoleAliasRequest {
+  readonly roleAlias: string;
+  readonly roleArn: string;
+  readonly credentialDurationSeconds?: number | undefined;
+  readonly tags?: readonly Tag[] | undefined;
+}
+
+/** @public */
+export interface CreateRoleAliasResponse {
+  readonly roleAlias?: string | undefined;
+  readonly roleAliasArn?: string | undefined;
+}
+
+/** @public */
 export interface CreateThingGroupRequest {
   readonly thingGroupName: string;
   readonly parentGroupName?: string | undefined;
@@ -235,8 +258,33 @@ export interface DeleteCertificateRequest {
 }
 
 /** @public */
+export interface DeleteJobExecutionRequest {
+  readonly jobId: string;
+  readonly thingName: string;
+  readonly executionNumber: number;
+  readonly force?: boolean | undefined;
+  readonly namespaceId?: string | undefined;
+}
+
+/** @public */
+export interface DeleteJobRequest {
+  readonly jobId: string;
+  readonly force?: boolean | undefined;
+  readonly namespaceId?: string | undefined;
+}
+
+/** @public */
 export interface DeletePolicyRequest {
   readonly policyName: string;
+}
+
+/** @public */
+export interface DeleteRoleAliasRequest {
+  readonly roleAlias: string;
+}
+
+/** @public */
+export interface DeleteRoleAliasResponse {
 }
 
 /** @public */
@@ -301,6 +349,16 @@ export interface DescribeJobRequest {
 export interface DescribeJobResponse {
   readonly documentSource?: string | undefined;
   readonly job?: Job | undefined;
+}
+
+/** @public */
+export interface DescribeRoleAliasRequest {
+  readonly roleAlias: string;
+}
+
+/** @public */
+export interface DescribeRoleAliasResponse {
+  readonly roleAliasDescription?: RoleAliasDescription | undefined;
 }
 
 /** @public */
@@ -597,6 +655,31 @@ export interface ListPoliciesResponse {
 }
 
 /** @public */
+export interface ListRoleAliasesRequest {
+  readonly pageSize?: number | undefined;
+  readonly marker?: string | undefined;
+  readonly ascendingOrder?: boolean | undefined;
+}
+
+/** @public */
+export interface ListRoleAliasesResponse {
+  readonly roleAliases?: readonly string[] | undefined;
+  readonly nextMarker?: string | undefined;
+}
+
+/** @public */
+export interface ListTagsForResourceRequest {
+  readonly resourceArn: string;
+  readonly nextToken?: string | undefined;
+}
+
+/** @public */
+export interface ListTagsForResourceResponse {
+  readonly tags?: readonly Tag[] | undefined;
+  readonly nextToken?: string | undefined;
+}
+
+/** @public */
 export interface ListThingGroupsForThingRequest {
   readonly thingName: string;
   readonly nextToken?: string | undefined;
@@ -710,6 +793,17 @@ export interface RetryCriteria {
 }
 
 /** @public */
+export interface RoleAliasDescription {
+  readonly roleAlias?: string | undefined;
+  readonly roleAliasArn?: string | undefined;
+  readonly roleArn?: string | undefined;
+  readonly owner?: string | undefined;
+  readonly credentialDurationSeconds?: number | undefined;
+  readonly creationDate?: Timestamp | undefined;
+  readonly lastModifiedDate?: Timestamp | undefined;
+}
+
+/** @public */
 export interface ScheduledJobRollout {
   readonly startTime?: string | undefined;
 }
@@ -726,6 +820,16 @@ export interface SchedulingConfig {
 export interface Tag {
   readonly Key: string;
   readonly Value?: string | undefined;
+}
+
+/** @public */
+export interface TagResourceRequest {
+  readonly resourceArn: string;
+  readonly tags: readonly Tag[];
+}
+
+/** @public */
+export interface TagResourceResponse {
 }
 
 /** @public */
@@ -765,9 +869,56 @@ export interface TransferData {
 }
 
 /** @public */
+export interface UntagResourceRequest {
+  readonly resourceArn: string;
+  readonly tagKeys: readonly string[];
+}
+
+/** @public */
+export interface UntagResourceResponse {
+}
+
+/** @public */
 export interface UpdateCertificateRequest {
   readonly certificateId: string;
   readonly newStatus: CertificateStatus;
+}
+
+/** @public */
+export interface UpdateRoleAliasRequest {
+  readonly roleAlias: string;
+  readonly roleArn?: string | undefined;
+  readonly credentialDurationSeconds?: number | undefined;
+}
+
+/** @public */
+export interface UpdateRoleAliasResponse {
+  readonly roleAlias?: string | undefined;
+  readonly roleAliasArn?: string | undefined;
+}
+
+/** @public */
+export interface UpdateThingGroupRequest {
+  readonly thingGroupName: string;
+  readonly thingGroupProperties: ThingGroupProperties;
+  readonly expectedVersion?: number | undefined;
+}
+
+/** @public */
+export interface UpdateThingGroupResponse {
+  readonly version?: number | undefined;
+}
+
+/** @public */
+export interface UpdateThingGroupsForThingRequest {
+  readonly thingName?: string | undefined;
+  readonly thingGroupsToAdd?: readonly string[] | undefined;
+  readonly thingGroupsToRemove?: readonly string[] | undefined;
+  readonly overrideDynamicGroups?: boolean | undefined;
+}
+
+/** @public */
+export interface UpdateThingGroupsForThingResponse {
 }
 
 /** @public */
@@ -820,6 +971,19 @@ export interface Operations {
   readonly AttachPolicy: Operation<AttachPolicyRequest, undefined>;
   readonly DetachPolicy: Operation<DetachPolicyRequest, undefined>;
   readonly ListAttachedPolicies: Operation<ListAttachedPoliciesRequest, ListAttachedPoliciesResponse>;
+  readonly CreateRoleAlias: Operation<CreateRoleAliasRequest, CreateRoleAliasResponse>;
+  readonly DescribeRoleAlias: Operation<DescribeRoleAliasRequest, DescribeRoleAliasResponse>;
+  readonly UpdateRoleAlias: Operation<UpdateRoleAliasRequest, UpdateRoleAliasResponse>;
+  readonly DeleteRoleAlias: Operation<DeleteRoleAliasRequest, DeleteRoleAliasResponse>;
+  readonly ListRoleAliases: Operation<ListRoleAliasesRequest, ListRoleAliasesResponse>;
+  readonly UpdateThingGroup: Operation<UpdateThingGroupRequest, UpdateThingGroupResponse>;
+  readonly UpdateThingGroupsForThing: Operation<UpdateThingGroupsForThingRequest, UpdateThingGroupsForThingResponse>;
+  readonly TagResource: Operation<TagResourceRequest, TagResourceResponse>;
+  readonly UntagResource: Operation<UntagResourceRequest, UntagResourceResponse>;
+  readonly ListTagsForResource: Operation<ListTagsForResourceRequest, ListTagsForResourceResponse>;
+  readonly CancelJobExecution: Operation<CancelJobExecutionRequest, undefined>;
+  readonly DeleteJob: Operation<DeleteJobRequest, undefined>;
+  readonly DeleteJobExecution: Operation<DeleteJobExecutionRequest, undefined>;
 }
 
 export const table: ServiceTable = {
@@ -1108,6 +1272,107 @@ export const table: ServiceTable = {
       output: 'ListAttachedPoliciesResponse',
       errors: ['InternalFailureException', 'InvalidRequestException', 'LimitExceededException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
     },
+    CreateRoleAlias: {
+      method: 'POST',
+      uri: '/role-aliases/{roleAlias}',
+      status: 200,
+      input: 'CreateRoleAliasRequest',
+      output: 'CreateRoleAliasResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'LimitExceededException', 'ResourceAlreadyExistsException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    DescribeRoleAlias: {
+      method: 'GET',
+      uri: '/role-aliases/{roleAlias}',
+      status: 200,
+      input: 'DescribeRoleAliasRequest',
+      output: 'DescribeRoleAliasResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    UpdateRoleAlias: {
+      method: 'PUT',
+      uri: '/role-aliases/{roleAlias}',
+      status: 200,
+      input: 'UpdateRoleAliasRequest',
+      output: 'UpdateRoleAliasResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    DeleteRoleAlias: {
+      method: 'DELETE',
+      uri: '/role-aliases/{roleAlias}',
+      status: 200,
+      input: 'DeleteRoleAliasRequest',
+      output: 'DeleteRoleAliasResponse',
+      errors: ['DeleteConflictException', 'InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    ListRoleAliases: {
+      method: 'GET',
+      uri: '/role-aliases',
+      status: 200,
+      input: 'ListRoleAliasesRequest',
+      output: 'ListRoleAliasesResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    UpdateThingGroup: {
+      method: 'PATCH',
+      uri: '/thing-groups/{thingGroupName}',
+      status: 200,
+      input: 'UpdateThingGroupRequest',
+      output: 'UpdateThingGroupResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ThrottlingException', 'VersionConflictException'],
+    },
+    UpdateThingGroupsForThing: {
+      method: 'PUT',
+      uri: '/thing-groups/updateThingGroupsForThing',
+      status: 200,
+      input: 'UpdateThingGroupsForThingRequest',
+      output: 'UpdateThingGroupsForThingResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ThrottlingException'],
+    },
+    TagResource: {
+      method: 'POST',
+      uri: '/tags',
+      status: 200,
+      input: 'TagResourceRequest',
+      output: 'TagResourceResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'LimitExceededException', 'ResourceNotFoundException', 'ThrottlingException'],
+    },
+    UntagResource: {
+      method: 'POST',
+      uri: '/untag',
+      status: 200,
+      input: 'UntagResourceRequest',
+      output: 'UntagResourceResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ThrottlingException'],
+    },
+    ListTagsForResource: {
+      method: 'GET',
+      uri: '/tags',
+      status: 200,
+      input: 'ListTagsForResourceRequest',
+      output: 'ListTagsForResourceResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ThrottlingException'],
+    },
+    CancelJobExecution: {
+      method: 'PUT',
+      uri: '/things/{thingName}/jobs/{jobId}/cancel',
+      status: 200,
+      input: 'CancelJobExecutionRequest',
+      errors: ['InvalidRequestException', 'InvalidStateTransitionException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'VersionConflictException'],
+    },
+    DeleteJob: {
+      method: 'DELETE',
+      uri: '/jobs/{jobId}',
+      status: 200,
+      input: 'DeleteJobRequest',
+      errors: ['InvalidRequestException', 'InvalidStateTransitionException', 'LimitExceededException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException'],
+    },
+    DeleteJobExecution: {
+      method: 'DELETE',
+      uri: '/things/{thingName}/jobs/{jobId}/executionNumber/{executionNumber}',
+      status: 200,
+      input: 'DeleteJobExecutionRequest',
+      errors: ['InvalidRequestException', 'InvalidStateTransitionException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException'],
+    },
   },
   enums: {
     AbortAction: ['CANCEL'],
@@ -1153,6 +1418,13 @@ export const table: ServiceTable = {
     AttributePayload: {
       attributes: { type: '{string}' },
       merge: { type: 'boolean' },
+    },
+    CancelJobExecutionRequest: {
+      jobId: { type: 'string', required: true, in: 'label' },
+      thingName: { type: 'string', required: true, in: 'label' },
+      force: { type: 'boolean', in: 'query' },
+      expectedVersion: { type: 'number' },
+      statusDetails: { type: '{string}' },
     },
     CancelJobRequest: {
       jobId: { type: 'string', required: true, in: 'label' },
@@ -1212,6 +1484,16 @@ export const table: ServiceTable = {
       policyDocument: { type: 'string' },
       policyVersionId: { type: 'string' },
     },
+    CreateRoleAliasRequest: {
+      roleAlias: { type: 'string', required: true, in: 'label' },
+      roleArn: { type: 'string', required: true },
+      credentialDurationSeconds: { type: 'number' },
+      tags: { type: '[Tag]' },
+    },
+    CreateRoleAliasResponse: {
+      roleAlias: { type: 'string' },
+      roleAliasArn: { type: 'string' },
+    },
     CreateThingGroupRequest: {
       thingGroupName: { type: 'string', required: true, in: 'label' },
       parentGroupName: { type: 'string' },
@@ -1238,9 +1520,25 @@ export const table: ServiceTable = {
       certificateId: { type: 'string', required: true, in: 'label' },
       forceDelete: { type: 'boolean', in: 'query' },
     },
+    DeleteJobExecutionRequest: {
+      jobId: { type: 'string', required: true, in: 'label' },
+      thingName: { type: 'string', required: true, in: 'label' },
+      executionNumber: { type: 'number', required: true, in: 'label' },
+      force: { type: 'boolean', in: 'query' },
+      namespaceId: { type: 'string', in: 'query' },
+    },
+    DeleteJobRequest: {
+      jobId: { type: 'string', required: true, in: 'label' },
+      force: { type: 'boolean', in: 'query' },
+      namespaceId: { type: 'string', in: 'query' },
+    },
     DeletePolicyRequest: {
       policyName: { type: 'string', required: true, in: 'label' },
     },
+    DeleteRoleAliasRequest: {
+      roleAlias: { type: 'string', required: true, in: 'label' },
+    },
+    DeleteRoleAliasResponse: {},
     DeleteThingGroupRequest: {
       thingGroupName: { type: 'string', required: true, in: 'label' },
       expectedVersion: { type: 'number', in: 'query' },
@@ -1278,6 +1576,12 @@ export const table: ServiceTable = {
     DescribeJobResponse: {
       documentSource: { type: 'string' },
       job: { type: 'Job' },
+    },
+    DescribeRoleAliasRequest: {
+      roleAlias: { type: 'string', required: true, in: 'label' },
+    },
+    DescribeRoleAliasResponse: {
+      roleAliasDescription: { type: 'RoleAliasDescription' },
     },
     DescribeThingGroupRequest: {
       thingGroupName: { type: 'string', required: true, in: 'label' },
@@ -1499,6 +1803,23 @@ export const table: ServiceTable = {
       policies: { type: '[Policy]' },
       nextMarker: { type: 'string' },
     },
+    ListRoleAliasesRequest: {
+      pageSize: { type: 'number', in: 'query' },
+      marker: { type: 'string', in: 'query' },
+      ascendingOrder: { type: 'boolean', in: 'query', wire: 'isAscendingOrder' },
+    },
+    ListRoleAliasesResponse: {
+      roleAliases: { type: '[string]' },
+      nextMarker: { type: 'string' },
+    },
+    ListTagsForResourceRequest: {
+      resourceArn: { type: 'string', required: true, in: 'query' },
+      nextToken: { type: 'string', in: 'query' },
+    },
+    ListTagsForResourceResponse: {
+      tags: { type: '[Tag]' },
+      nextToken: { type: 'string' },
+    },
     ListThingGroupsForThingRequest: {
       thingName: { type: 'string', required: true, in: 'label' },
       nextToken: { type: 'string', in: 'query' },
@@ -1577,6 +1898,15 @@ export const table: ServiceTable = {
       failureType: { type: '@RetryableFailureType', required: true },
       numberOfRetries: { type: 'number', required: true },
     },
+    RoleAliasDescription: {
+      roleAlias: { type: 'string' },
+      roleAliasArn: { type: 'string' },
+      roleArn: { type: 'string' },
+      owner: { type: 'string' },
+      credentialDurationSeconds: { type: 'number' },
+      creationDate: { type: 'timestamp' },
+      lastModifiedDate: { type: 'timestamp' },
+    },
     ScheduledJobRollout: {
       startTime: { type: 'string' },
     },
@@ -1590,6 +1920,11 @@ export const table: ServiceTable = {
       Key: { type: 'string', required: true },
       Value: { type: 'string' },
     },
+    TagResourceRequest: {
+      resourceArn: { type: 'string', required: true },
+      tags: { type: '[Tag]', required: true },
+    },
+    TagResourceResponse: {},
     ThingAttribute: {
       thingName: { type: 'string' },
       thingTypeName: { type: 'string' },
@@ -1616,10 +1951,39 @@ export const table: ServiceTable = {
       acceptDate: { type: 'timestamp' },
       rejectDate: { type: 'timestamp' },
     },
+    UntagResourceRequest: {
+      resourceArn: { type: 'string', required: true },
+      tagKeys: { type: '[string]', required: true },
+    },
+    UntagResourceResponse: {},
     UpdateCertificateRequest: {
       certificateId: { type: 'string', required: true, in: 'label' },
       newStatus: { type: '@CertificateStatus', required: true, in: 'query' },
     },
+    UpdateRoleAliasRequest: {
+      roleAlias: { type: 'string', required: true, in: 'label' },
+      roleArn: { type: 'string' },
+      credentialDurationSeconds: { type: 'number' },
+    },
+    UpdateRoleAliasResponse: {
+      roleAlias: { type: 'string' },
+      roleAliasArn: { type: 'string' },
+    },
+    UpdateThingGroupRequest: {
+      thingGroupName: { type: 'string', required: true, in: 'label' },
+      thingGroupProperties: { type: 'ThingGroupProperties', required: true },
+      expectedVersion: { type: 'number' },
+    },
+    UpdateThingGroupResponse: {
+      version: { type: 'number' },
+    },
+    UpdateThingGroupsForThingRequest: {
+      thingName: { type: 'string' },
+      thingGroupsToAdd: { type: '[string]' },
+      thingGroupsToRemove: { type: '[string]' },
+      overrideDynamicGroups: { type: 'boolean' },
+    },
+    UpdateThingGroupsForThingResponse: {},
     UpdateThingRequest: {
       thingName: { type: 'string', required: true, in: 'label' },
       thingTypeName: { type: 'string' },
@@ -1634,6 +1998,7 @@ export const table: ServiceTable = {
     DeleteConflictException: { status: 409, members: {} },
     InternalFailureException: { status: 500, members: {} },
     InvalidRequestException: { status: 400, members: {} },
+    InvalidStateTransitionException: { status: 409, members: {} },
     LimitExceededException: { status: 410, members: {} },
     MalformedPolicyException: { status: 400, members: {} },
     ResourceAlreadyExistsException: { status: 409, members: {

@@ -133,6 +133,14 @@ export interface ObjectRow {
   modified_at: number;
 }
 
+export interface RoleAliasRow {
+  name: string;
+  role_arn: string;
+  credential_seconds: number;
+  created_at: number;
+  updated_at: number;
+}
+
 export interface Schema {
   thing: ThingRow;
   /** Attributes of things, one a row, to be found by name and value. */
@@ -177,6 +185,12 @@ export interface Schema {
   bucket: { name: string; created_at: number };
   object: ObjectRow;
   access_key: { id: string; secret: string; created_at: number };
+  role_alias: RoleAliasRow;
+  connectivity: { thing: string; version: string; endpoints: string };
+  client_device: { core: string; thing: string; associated_at: number };
+  telemetry: { thing: string; message: string; received_at: number };
+  /** One row at most. */
+  service_role: { role_arn: string; associated_at: number };
 }
 
 /** What a store runs its queries through: a transaction, or the reading connection. */

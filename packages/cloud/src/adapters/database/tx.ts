@@ -1,6 +1,7 @@
 import type { Tx } from '../../ports/storage.ts';
 import type { Queries } from './schema.ts';
 import { certificateStore, policyStore } from './stores/certificates.ts';
+import { clientDeviceStore, connectivityStore, serviceRoleStore } from './stores/client-devices.ts';
 import { componentStore } from './stores/components.ts';
 import { deploymentStore } from './stores/deployments.ts';
 import { deviceStore } from './stores/devices.ts';
@@ -9,7 +10,9 @@ import { groupStore } from './stores/groups.ts';
 import { jobStore } from './stores/jobs.ts';
 import { objectIndex } from './stores/objects.ts';
 import { accessKeyStore, idempotencyStore, tagStore } from './stores/requests.ts';
+import { roleAliasStore } from './stores/role-aliases.ts';
 import { shadowStore } from './stores/shadows.ts';
+import { telemetryStore } from './stores/telemetry.ts';
 import { thingStore } from './stores/things.ts';
 
 /** Every store on one transaction. `shards`: rows a count of executions is spread over. */
@@ -29,5 +32,10 @@ export function createTx(db: Queries, shards: number): Tx {
     idempotency: idempotencyStore(db),
     objects: objectIndex(db),
     accessKeys: accessKeyStore(db),
+    roleAliases: roleAliasStore(db),
+    connectivity: connectivityStore(db),
+    clientDevices: clientDeviceStore(db),
+    serviceRole: serviceRoleStore(db),
+    telemetry: telemetryStore(db),
   };
 }

@@ -5,6 +5,7 @@ import { type Ids, silentLog } from '@greensward/kit';
 import { createArtifactUrls } from '../../adapters/artifact-urls.ts';
 import { createBus } from '../../adapters/bus.ts';
 import { openContentStore } from '../../adapters/content/content-store.ts';
+import { createSessionCredentials } from '../../adapters/session-credentials.ts';
 import { openSqlite } from '../../adapters/sqlite/sqlite.ts';
 import type { Bus, CloudEvent } from '../../ports/bus.ts';
 import type { CertificateAuthority } from '../../ports/certificate-authority.ts';
@@ -51,7 +52,19 @@ export async function openTestCloud(given?: Storage): Promise<TestCloud> {
   const events: CloudEvent[] = [];
   bus.subscribe((event) => events.push(event));
   const urls = createArtifactUrls({ secret: new Uint8Array(32), names: ['localhost'], port: 8443, clock });
-  const deps = { storage, content, authority: fakeAuthority(), urls, bus, clock, ids, log: silentLog, account };
+  const sessions = createSessionCredentials({ secret: new Uint8Array(32), ids });
+  const deps = {
+    storage,
+    content,
+    authority: fakeAuthority(),
+    urls,
+    sessions,
+    bus,
+    clock,
+    ids,
+    log: silentLog,
+    account,
+  };
   const app = createApp(deps);
 
   return {

@@ -17,6 +17,8 @@ export interface ComponentVersion {
   /** Artifact URI -> what is wrong with it; empty when deployable. */
   readonly errors: Readonly<Record<string, string>>;
   readonly createdAt: number;
+  /** One of the original's own, for every account; absent for what is stored. */
+  readonly isPublic?: true;
 }
 
 /** An artifact of a component version, kept by the service under its content hash. */

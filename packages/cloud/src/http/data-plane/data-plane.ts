@@ -6,18 +6,23 @@ import { iotData } from '@greensward/protocol/iot-data';
 import { iotJobsData } from '@greensward/protocol/iot-jobs-data';
 import { scopeOf } from '../arns.ts';
 import type { Arrival, Route, ServiceRoutes } from '../exchange.ts';
-import { greengrassHandlers } from '../greengrassv2/greengrassv2.ts';
+import { greengrassHandlers, greengrassMaxBytes } from '../greengrassv2/greengrassv2.ts';
 import { iotDataRoutes } from '../iot-data/iot-data.ts';
 import { iotJobsDataRoutes } from '../iot-jobs-data/iot-jobs-data.ts';
 import { pageOf, pager } from '../page-token.ts';
 import { createRouter } from '../router.ts';
 import { type Handlers, restJsonErrors, restJsonRoutes, restJsonService } from '../wire/rest-json.ts';
 import { artifactRoute } from './artifacts.ts';
+import { assumeRole } from './credentials.ts';
+import { discover } from './discovery.ts';
 
 /** Nucleus lite reads the answer into 2 KB, so a page is small; the Java nucleus asks for the next. */
 const groupsPerPage = 50;
 
 const handlers: Handlers<typeof dataPlane.operations> = {
+  AssumeRoleWithCertificate: assumeRole,
+  Discover: discover,
+
   async ListThingGroupsForCoreDevice({ coreDeviceThingName, nextToken }, { app, account }) {
     const pages = pager('ListThingGroupsForCoreDevice', { coreDeviceThingName });
     const membership = await app.groups.membership(coreDeviceThingName);
@@ -34,7 +39,12 @@ const handlers: Handlers<typeof dataPlane.operations> = {
 };
 
 /** The operations of greengrassv2 that a device calls with its certificate. */
-const deviceOperations = ['ResolveComponentCandidates', 'GetComponentVersionArtifact'];
+const deviceOperations = [
+  'ResolveComponentCandidates',
+  'GetComponentVersionArtifact',
+  'GetConnectivityInfo',
+  'UpdateConnectivityInfo',
+];
 
 const uris = new Map([...dataPlane.allOperations, ...greengrassv2.allOperations]);
 
@@ -55,9 +65,19 @@ export function dataPlaneServices(): (arrival: Arrival) => ServiceRoutes {
 function greengrassDataPlane(): ServiceRoutes {
   const own = restJsonRoutes(dataPlane, handlers, {
     access: 'device',
-    thing: new Map([['ListThingGroupsForCoreDevice', 'coreDeviceThingName']]),
+    thing: new Map([
+      ['Discover', 'thingName'],
+      ['ListThingGroupsForCoreDevice', 'coreDeviceThingName'],
+    ]),
   });
-  const shared = restJsonRoutes(greengrassv2, greengrassHandlers, { access: 'device' });
+  const shared = restJsonRoutes(greengrassv2, greengrassHandlers, {
+    access: 'device',
+    maxBytes: greengrassMaxBytes,
+    thing: new Map([
+      ['GetConnectivityInfo', 'thingName'],
+      ['UpdateConnectivityInfo', 'thingName'],
+    ]),
+  });
   const routes = new Map<string, Route>(
     [...shared].filter(([name]) => deviceOperations.includes(name)).concat([...own]),
   );

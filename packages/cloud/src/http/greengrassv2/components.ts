@@ -4,7 +4,7 @@ import type { greengrassv2 } from '@greensward/protocol/greengrassv2';
 import type { Account } from '../../app/context.ts';
 import type { ComponentVersion } from '../../domain/components/component.ts';
 import { componentOf, scopeOf, versionOf } from '../arns.ts';
-import { pager } from '../page-token.ts';
+import { pageOf, pager } from '../page-token.ts';
 import type { Handlers } from '../wire/rest-json.ts';
 
 type ComponentHandlers = Pick<
@@ -44,8 +44,7 @@ export const componentHandlers: ComponentHandlers = {
   },
 
   async DescribeComponent({ arn }, { app, account }) {
-    const { name, version } = versionOf(arn);
-    const { component, tags } = await app.components.describe(name, version);
+    const { component, tags } = await app.components.describe(versionOf(arn));
     return {
       arn: arnOf(component, account),
       componentName: component.name,
@@ -60,24 +59,22 @@ export const componentHandlers: ComponentHandlers = {
   },
 
   async GetComponent({ arn, recipeOutputFormat }, { app }) {
-    const { name, version } = versionOf(arn);
-    const { format, text, tags } = await app.components.recipe(name, version, recipeOutputFormat);
+    const { format, text, tags } = await app.components.recipe(versionOf(arn), recipeOutputFormat);
     return { recipeOutputFormat: format, recipe: Buffer.from(text, 'utf8'), tags };
   },
 
   async GetComponentVersionArtifact({ arn, artifactName }, { app, host }) {
-    const { name, version } = versionOf(arn);
-    return { preSignedUrl: await app.components.artifactUrl(name, version, artifactName, host) };
+    return { preSignedUrl: await app.components.artifactUrl(versionOf(arn), artifactName, host) };
   },
 
   async ListComponentVersions({ arn, nextToken, maxResults }, { app, account }) {
-    const name = componentOf(arn);
-    const pages = pager('ListComponentVersions', { name });
-    const page = await app.components.versions(name, pages.request(nextToken, maxResults ?? 50));
-    const componentVersions = page.items.map((component) => ({
-      componentName: component.name,
-      componentVersion: component.version,
-      arn: arnOf(component, account),
+    const component = componentOf(arn);
+    const pages = pager('ListComponentVersions', { ...component });
+    const page = await app.components.versions(component, pages.request(nextToken, maxResults ?? 50));
+    const componentVersions = page.items.map((item) => ({
+      componentName: item.name,
+      componentVersion: item.version,
+      arn: arnOf(item, account),
     }));
     return { componentVersions, nextToken: pages.token(page.next) };
   },
@@ -85,11 +82,12 @@ export const componentHandlers: ComponentHandlers = {
   async ListComponents({ scope = 'PRIVATE', nextToken, maxResults }, { app, account }) {
     const pages = pager('ListComponents', { scope });
     const request = pages.request(nextToken, maxResults ?? 50);
-    // There are no public components here: every component belongs to the account.
-    if (scope === 'PUBLIC') return { components: [] };
-    const page = await app.components.list(request);
+    const page =
+      scope === 'PUBLIC'
+        ? pageOf(app.components.listPublic(), request, ({ name }) => name)
+        : await app.components.list(request);
     const components = page.items.map((component) => ({
-      arn: componentArn(scopeOf(account), component.name),
+      arn: componentArn(ownerOf(component, account), component.name),
       componentName: component.name,
       latestVersion: {
         arn: arnOf(component, account),
@@ -104,8 +102,7 @@ export const componentHandlers: ComponentHandlers = {
   },
 
   async DeleteComponent({ arn }, { app }) {
-    const { name, version } = versionOf(arn);
-    await app.components.delete(name, version);
+    await app.components.delete(versionOf(arn));
     return undefined;
   },
 
@@ -132,7 +129,12 @@ export const componentHandlers: ComponentHandlers = {
 };
 
 function arnOf(component: ComponentVersion, account: Account): string {
-  return componentVersionArn(scopeOf(account), component.name, component.version);
+  return componentVersionArn(ownerOf(component, account), component.name, component.version);
+}
+
+/** Greengrass: public components are in the account `aws`. */
+function ownerOf({ isPublic }: ComponentVersion, account: Account) {
+  return isPublic ? { ...scopeOf(account), account: 'aws' } : scopeOf(account);
 }
 
 function statusOf({ state, message, errors }: ComponentVersion) {

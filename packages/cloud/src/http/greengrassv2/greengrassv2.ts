@@ -1,6 +1,7 @@
 import { greengrassv2 } from '@greensward/protocol/greengrassv2';
 import type { ServiceRoutes } from '../exchange.ts';
 import { type Handlers, restJsonRoutes, restJsonService } from '../wire/rest-json.ts';
+import { clientDeviceHandlers } from './client-devices.ts';
 import { componentHandlers } from './components.ts';
 import { coreDeviceHandlers } from './core-devices.ts';
 import { deploymentHandlers } from './deployments.ts';
@@ -12,15 +13,20 @@ export const greengrassHandlers: Handlers<typeof greengrassv2.operations> = {
   ...deploymentHandlers,
   ...coreDeviceHandlers,
   ...tagHandlers,
+  ...clientDeviceHandlers,
 };
 
 /** The largest `merge` of one component is 10 MiB of characters. */
-const maxBytes = new Map([['CreateDeployment', 32 * 1024 * 1024]]);
+export const greengrassMaxBytes = new Map([
+  ['CreateDeployment', 32 * 1024 * 1024],
+  // What a device may make us keep.
+  ['UpdateConnectivityInfo', 64 * 1024],
+]);
 
 /** AWS IoT Greengrass V2, signed. */
 export function greengrassService(): ServiceRoutes {
   return restJsonService(
     greengrassv2,
-    restJsonRoutes(greengrassv2, greengrassHandlers, { access: 'signed', maxBytes }),
+    restJsonRoutes(greengrassv2, greengrassHandlers, { access: 'signed', maxBytes: greengrassMaxBytes }),
   );
 }

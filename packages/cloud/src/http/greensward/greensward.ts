@@ -25,6 +25,11 @@ const handlers: Handlers<typeof greensward.operations> = {
     };
   },
 
+  async GetDeviceTelemetry({ thing }, { app }) {
+    const { message, receivedAt } = await app.telemetry.get(thing);
+    return { thing, receivedAt, telemetry: JSON.parse(message) };
+  },
+
   async GetDeviceEndpoints(_input, { account, endpoints }) {
     const { names, mqttPort, devicePort, rootPem } = endpoints;
     return { endpoints: { host: names[0], mqttPort, devicePort, region: account.region }, rootCaPem: rootPem };

@@ -39,13 +39,23 @@ interface DeviceEndpoints {
   readonly rootCaPem: string;
 }
 
+/** The last telemetry message of a device: `{Schema, ADP}`. */
+interface DeviceTelemetry {
+  readonly thing: string;
+  /** Epoch ms here, epoch seconds on the wire. */
+  readonly receivedAt: number;
+  readonly telemetry: unknown;
+}
+
 interface Operations {
+  readonly GetDeviceTelemetry: Operation<{ readonly thing: string }, DeviceTelemetry>;
   readonly GetDeploymentProgress: Operation<ProgressRequest, DeploymentProgress>;
   readonly GetDeviceEndpoints: Operation<object, DeviceEndpoints>;
 }
 
 const progressUri = '/greensward/v1/deployments/{deploymentId}/progress';
 const endpointsUri = '/greensward/v1/device-endpoints';
+const telemetryUri = '/greensward/v1/devices/{thing}/telemetry';
 
 /** What AWS has no call for, in the form of the generated tables. Signed for the service `greensward`. */
 export const greensward: Service<Operations> = defineService<Operations>(
@@ -58,6 +68,14 @@ export const greensward: Service<Operations> = defineService<Operations>(
         status: 200,
         input: 'ProgressRequest',
         output: 'DeploymentProgress',
+        errors: [],
+      },
+      GetDeviceTelemetry: {
+        method: 'GET',
+        uri: telemetryUri,
+        status: 200,
+        input: 'TelemetryRequest',
+        output: 'DeviceTelemetry',
         errors: [],
       },
       GetDeviceEndpoints: { method: 'GET', uri: endpointsUri, status: 200, output: 'DeviceEndpoints', errors: [] },
@@ -85,6 +103,12 @@ export const greensward: Service<Operations> = defineService<Operations>(
         lastUpdatedAt: { type: 'timestamp' },
         reason: { type: 'string' },
       },
+      TelemetryRequest: { thing: { type: 'string', required: true, in: 'label' } },
+      DeviceTelemetry: {
+        thing: { type: 'string' },
+        receivedAt: { type: 'timestamp' },
+        telemetry: { type: 'json' },
+      },
       DeviceEndpoints: { endpoints: { type: 'json' }, rootCaPem: { type: 'string' } },
     },
     errors: {
@@ -95,7 +119,11 @@ export const greensward: Service<Operations> = defineService<Operations>(
       },
       ValidationException: { status: 400, members: { reason: { type: 'string' }, fields: { type: 'json' } } },
     },
-    allOperations: { GetDeploymentProgress: ['GET', progressUri], GetDeviceEndpoints: ['GET', endpointsUri] },
+    allOperations: {
+      GetDeploymentProgress: ['GET', progressUri],
+      GetDeviceEndpoints: ['GET', endpointsUri],
+      GetDeviceTelemetry: ['GET', telemetryUri],
+    },
   },
   { '*.maxResults': { min: 1, max: 250 } },
 );

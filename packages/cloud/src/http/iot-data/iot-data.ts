@@ -4,6 +4,7 @@ import type { ShadowRequest } from '../../app/app.ts';
 import type { Call, Route } from '../exchange.ts';
 import { pager } from '../page-token.ts';
 import { type Handlers, restJsonRoutes } from '../wire/rest-json.ts';
+import { publish } from './publish.ts';
 
 const nothing = new Uint8Array();
 
@@ -19,6 +20,8 @@ const handlers: Handlers<typeof iotData.operations> = {
   async DeleteThingShadow({ thingName, shadowName = '' }, call) {
     return ask(call, { thing: thingName, name: shadowName, action: 'delete', payload: nothing });
   },
+
+  Publish: publish,
 
   async ListNamedShadowsForThing({ thingName, nextToken, pageSize }, { app, now }) {
     const pages = pager('ListNamedShadowsForThing', { thingName });
@@ -50,8 +53,11 @@ function messageIn(response: string): string {
   return isJsonObject(parsed) && typeof parsed['message'] === 'string' ? parsed['message'] : 'The request was rejected';
 }
 
-/** The largest shadow has 8 KB; a body some times that is still told what is wrong with it. */
-const maxBytes = new Map([['UpdateThingShadow', 128 * 1024]]);
+/** The largest shadow has 8 KB; a body some times that is still told what is wrong with it. A message has up to 128 KB. */
+const maxBytes = new Map([
+  ['UpdateThingShadow', 128 * 1024],
+  ['Publish', 128 * 1024],
+]);
 const things = new Map(Object.keys(handlers).map((operation) => [operation, 'thingName']));
 
 /** The shadows of a thing, for its owner or for the thing itself. */

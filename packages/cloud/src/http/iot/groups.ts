@@ -5,6 +5,7 @@ import type { Account } from '../../app/context.ts';
 import { nameOrArn, scopeOf } from '../arns.ts';
 import { pageOf, pager } from '../page-token.ts';
 import type { Handlers } from '../wire/rest-json.ts';
+import { tagMap } from './tag-list.ts';
 
 type GroupHandlers = Pick<
   Handlers<typeof iot.operations>,
@@ -16,6 +17,8 @@ type GroupHandlers = Pick<
   | 'RemoveThingFromThingGroup'
   | 'ListThingsInThingGroup'
   | 'ListThingGroupsForThing'
+  | 'UpdateThingGroup'
+  | 'UpdateThingGroupsForThing'
 >;
 
 const thingMembers = { name: 'thingName', arn: 'thingArn' };
@@ -57,6 +60,24 @@ export const groupHandlers: GroupHandlers = {
         creationDate: group.createdAt,
       },
     };
+  },
+
+  async UpdateThingGroup({ thingGroupName, thingGroupProperties, expectedVersion }, { app }) {
+    const { thingGroupDescription, attributePayload } = thingGroupProperties;
+    const version = await app.groups.update({
+      name: thingGroupName,
+      ...(thingGroupDescription === undefined ? {} : { description: thingGroupDescription }),
+      ...(attributePayload?.attributes === undefined ? {} : { attributes: attributePayload.attributes }),
+      ...(attributePayload?.merge === undefined ? {} : { merge: attributePayload.merge }),
+      ...(expectedVersion === undefined ? {} : { expectedVersion }),
+    });
+    return { version };
+  },
+
+  async UpdateThingGroupsForThing({ thingName, thingGroupsToAdd = [], thingGroupsToRemove = [] }, { app }) {
+    if (thingName === undefined) throw new Fault('InvalidRequestException', 'thingName is required');
+    await app.groups.moveThing(thingName, { add: thingGroupsToAdd, remove: thingGroupsToRemove });
+    return {};
   },
 
   async DeleteThingGroup({ thingGroupName, expectedVersion }, { app }) {
@@ -106,11 +127,4 @@ export const groupHandlers: GroupHandlers = {
 
 function namedGroup(name: string, account: Account) {
   return { groupName: name, groupArn: thingGroupArn(scopeOf(account), name) };
-}
-
-/** IoT has tags as a list; a key twice is a mistake. */
-function tagMap(tags: readonly { readonly Key: string; readonly Value?: string | undefined }[]) {
-  const map = new Map(tags.map(({ Key, Value = '' }) => [Key, Value]));
-  if (map.size < tags.length) throw new Fault('InvalidRequestException', 'tags: a key is given twice');
-  return Object.fromEntries(map);
 }

@@ -6,6 +6,8 @@ import { endpointHandlers } from './endpoints.ts';
 import { groupHandlers } from './groups.ts';
 import { jobHandlers } from './jobs.ts';
 import { policyHandlers } from './policies.ts';
+import { roleAliasHandlers } from './role-aliases.ts';
+import { iotTagHandlers } from './tags.ts';
 import { thingHandlers } from './things.ts';
 
 /** Every operation that is served: one that lacks its handler is a type error. */
@@ -16,6 +18,8 @@ const handlers: Handlers<typeof iot.operations> = {
   ...policyHandlers,
   ...endpointHandlers,
   ...jobHandlers,
+  ...roleAliasHandlers,
+  ...iotTagHandlers,
 };
 
 /** The part of AWS IoT Core that Greengrass needs, signed. */

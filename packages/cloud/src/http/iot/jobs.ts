@@ -2,6 +2,7 @@ import { jobArn, thingArn } from '@greensward/protocol/arn';
 import type { DeploymentIoTJobConfiguration } from '@greensward/protocol/greengrassv2';
 import type { iot, JobExecutionSummary, Job as JobOutput } from '@greensward/protocol/iot';
 import type { Account } from '../../app/context.ts';
+import { iotNotFound } from '../../domain/faults.ts';
 import { deploymentNamespace, type Execution, type ExecutionCounts, type Job } from '../../domain/jobs/job.ts';
 import { scopeOf } from '../arns.ts';
 import { secondsLeft } from '../job-times.ts';
@@ -17,6 +18,9 @@ type JobHandlers = Pick<
   | 'ListJobExecutionsForThing'
   | 'DescribeJobExecution'
   | 'CancelJob'
+  | 'CancelJobExecution'
+  | 'DeleteJob'
+  | 'DeleteJobExecution'
 >;
 
 const jobStatuses = ['IN_PROGRESS', 'CANCELED', 'COMPLETED'] as const;
@@ -113,7 +117,33 @@ export const jobHandlers: JobHandlers = {
     });
     return { jobArn: jobArn(scopeOf(account), job.id), jobId: job.id };
   },
+
+  async CancelJobExecution({ jobId, thingName, force = false, expectedVersion, statusDetails }, { app }) {
+    await app.jobs.cancelExecution(jobId, thingName, {
+      force,
+      ...(expectedVersion === undefined ? {} : { expectedVersion }),
+      ...(statusDetails === undefined ? {} : { statusDetails }),
+    });
+    return undefined;
+  },
+
+  async DeleteJob({ jobId, force = false, namespaceId }, { app }) {
+    requireNamespace(jobId, namespaceId);
+    await app.jobs.delete(jobId, force);
+    return undefined;
+  },
+
+  async DeleteJobExecution({ jobId, thingName, executionNumber, force = false, namespaceId }, { app }) {
+    requireNamespace(jobId, namespaceId);
+    await app.jobs.deleteExecution(jobId, thingName, executionNumber, force);
+    return undefined;
+  },
 };
+
+/** Every job here is of the namespace of deployments. */
+function requireNamespace(jobId: string, namespaceId: string | undefined): void {
+  if (namespaceId !== undefined && namespaceId !== deploymentNamespace) throw iotNotFound('Job', jobId);
+}
 
 function describedJob(job: Job, counts: ExecutionCounts, account: Account): JobOutput {
   return {

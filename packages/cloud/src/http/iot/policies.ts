@@ -4,6 +4,7 @@ import type { Account } from '../../app/context.ts';
 import { scopeOf } from '../arns.ts';
 import { pageOf, pager } from '../page-token.ts';
 import type { Handlers } from '../wire/rest-json.ts';
+import { tagMap } from './tag-list.ts';
 
 type PolicyHandlers = Pick<
   Handlers<typeof iot.operations>,
@@ -20,8 +21,8 @@ type PolicyHandlers = Pick<
 const onlyVersion = '1';
 
 export const policyHandlers: PolicyHandlers = {
-  async CreatePolicy({ policyName, policyDocument }, { app, account }) {
-    const policy = await app.policies.create(policyName, policyDocument);
+  async CreatePolicy({ policyName, policyDocument, tags }, { app, account }) {
+    const policy = await app.policies.create(policyName, policyDocument, tags && tagMap(tags));
     return {
       ...namedPolicy(policy.name, account),
       policyDocument: policy.document,

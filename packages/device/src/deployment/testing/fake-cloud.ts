@@ -12,7 +12,8 @@ function recipeText(name: string, version: string, dependencies: Readonly<Record
     RecipeFormatVersion: '2020-01-25',
     ComponentName: name,
     ComponentVersion: version,
-    ComponentType: name === 'Plugin' ? 'aws.greengrass.plugin' : 'aws.greengrass.generic',
+    ComponentType:
+      name === 'Plugin' || name.startsWith('aws.greengrass.') ? 'aws.greengrass.plugin' : 'aws.greengrass.generic',
     ComponentConfiguration: { DefaultConfiguration: { from: `default of ${version}` } },
     ComponentDependencies: Object.fromEntries(
       Object.entries(dependencies).map(([dependency, requirement]) => [

@@ -1,5 +1,6 @@
 import { initial } from './0001-initial.ts';
 import { rolloutCursor } from './0002-rollout-cursor.ts';
+import { deviceServices } from './0004-device-services.ts';
 
 /** One step of the schema. Steps are only ever appended: a released one never changes. */
 export interface Migration {
@@ -14,5 +15,5 @@ export interface ColumnTypes {
   readonly text: string;
 }
 
-/** Every step, in order, numbered from 1 without a gap. */
-export const migrations: readonly Migration[] = [initial, rolloutCursor];
+/** Every step, in the order of their numbers. */
+export const migrations: readonly Migration[] = [initial, rolloutCursor, deviceServices];

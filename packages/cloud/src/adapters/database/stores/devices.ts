@@ -124,6 +124,7 @@ export function deviceStore(db: Queries): DeviceStore {
     async delete(thing) {
       await db.deleteFrom('installed_component').where('thing', '=', thing).execute();
       await db.deleteFrom('target_success').where('thing', '=', thing).execute();
+      await db.deleteFrom('client_device').where('core', '=', thing).execute();
       await db.deleteFrom('core_device').where('thing', '=', thing).execute();
     },
 

@@ -347,6 +347,38 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
       await changes.save(db);
     },
 
+    async delete(jobId, thing, number) {
+      const gone = await db
+        .deleteFrom('execution')
+        .where('job_id', '=', jobId)
+        .where('thing', '=', thing)
+        .where('number', '=', number)
+        .returning(['status', 'newest'])
+        .executeTakeFirst();
+      if (gone?.newest !== 1) return;
+      const changes = new CountChanges(shards);
+      changes.add({ jobId, thing }, gone.status, -1);
+      const before = await db
+        .selectFrom('execution')
+        .select(['number', 'status'])
+        .where('job_id', '=', jobId)
+        .where('thing', '=', thing)
+        .orderBy('number', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      if (before !== undefined) {
+        await db
+          .updateTable('execution')
+          .set({ newest: 1 })
+          .where('job_id', '=', jobId)
+          .where('thing', '=', thing)
+          .where('number', '=', before.number)
+          .execute();
+        changes.add({ jobId, thing }, before.status, 1);
+      }
+      await changes.save(db);
+    },
+
     async endQueued(jobId, status, at) {
       const ended = await db
         .updateTable('execution')

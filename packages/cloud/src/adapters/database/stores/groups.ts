@@ -92,6 +92,14 @@ export function groupStore(db: Queries): GroupStore {
       await db.insertInto('group_path').values(paths).execute();
     },
 
+    async update({ name, description, attributes, version }) {
+      await db
+        .updateTable('thing_group')
+        .set({ description: description ?? null, attributes: JSON.stringify(attributes), version })
+        .where('name', '=', name)
+        .execute();
+    },
+
     async delete(name) {
       await leaveJobs(db, name);
       await db.deleteFrom('membership').where('group_name', '=', name).execute();

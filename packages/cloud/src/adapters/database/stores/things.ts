@@ -79,6 +79,9 @@ export function thingStore(db: Queries): ThingStore {
       await db.deleteFrom('job_waiting').where('thing', '=', name).execute();
       await db.deleteFrom('membership').where('thing', '=', name).execute();
       await db.deleteFrom('thing_principal').where('thing', '=', name).execute();
+      await db.deleteFrom('connectivity').where('thing', '=', name).execute();
+      await db.deleteFrom('telemetry').where('thing', '=', name).execute();
+      await db.deleteFrom('client_device').where('thing', '=', name).execute();
       await db.deleteFrom('thing_attribute').where('thing', '=', name).execute();
       await db.deleteFrom('thing').where('name', '=', name).execute();
     },
