@@ -1,5 +1,9 @@
 import type { Figure } from './figure.ts';
+import { mqttBench } from './mqtt.ts';
 import { oneDevice } from './one-device.ts';
 
 /** Every bench by the name it is run with. */
-export const benches: ReadonlyMap<string, () => Promise<Figure[]>> = new Map([['one-device', oneDevice]]);
+export const benches: ReadonlyMap<string, () => Promise<Figure[]>> = new Map([
+  ['one-device', oneDevice],
+  ['mqtt', mqttBench],
+]);

@@ -5,37 +5,43 @@ export interface OpenAck {
   reason: number | undefined;
 }
 
-/** Sends PUBACKs in the order of their PUBLISH packets, whatever the order in which the handlers end [MQTT-4.6.0-2]. */
-export class AckOrder {
-  readonly #open: OpenAck[] = [];
-  readonly #send: (packetId: number, reason: number) => void;
+interface AckSender {
+  sendPuback(packetId: number, reason: number): void;
+}
 
-  constructor(send: (packetId: number, reason: number) => void) {
-    this.#send = send;
+/** Sends PUBACKs in the order of their PUBLISH packets, whatever the order in which the handlers end. */
+export class AckOrder {
+  #open: OpenAck[] | undefined;
+  readonly #sender: AckSender;
+
+  constructor(sender: AckSender) {
+    this.#sender = sender;
   }
 
   /** Publishes not acknowledged yet. */
   get size(): number {
-    return this.#open.length;
+    return this.#open?.length ?? 0;
   }
 
   begin(packetId: number): OpenAck {
     const ack: OpenAck = { packetId, reason: undefined };
+    this.#open ??= [];
     this.#open.push(ack);
     return ack;
   }
 
   settle(ack: OpenAck, reason: number): void {
     ack.reason = reason;
-    for (let first = this.#open[0]; first?.reason !== undefined; first = this.#open[0]) {
-      this.#open.shift();
-      this.#send(first.packetId, first.reason);
+    const open = this.#open ?? [];
+    for (let first = open[0]; first?.reason !== undefined; first = open[0]) {
+      open.shift();
+      this.#sender.sendPuback(first.packetId, first.reason);
     }
   }
 
   /** Acknowledges a publish that needs no wait. */
   acknowledge(packetId: number, reason: number): void {
-    if (this.#open.length === 0) this.#send(packetId, reason);
-    else this.#open.push({ packetId, reason });
+    if (this.size === 0) this.#sender.sendPuback(packetId, reason);
+    else this.#open?.push({ packetId, reason });
   }
 }

@@ -14,67 +14,76 @@ const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
 
 describe('what breaks the protocol ends its connection', () => {
   test.each<[string, number, string]>([
-    ['PUBLISH of QoS 3 [MQTT-3.3.1-4]', 0x81, '36 07 0001 74 0001 00 78'],
-    ['PUBLISH of QoS 2 [MQTT-3.2.2-11]', 0x9b, '34 07 0001 74 0001 00 78'],
-    ['DUP with QoS 0 [MQTT-3.3.1-2]', 0x81, '38 05 0001 74 00 78'],
-    ['PUBLISH to a wildcard [MQTT-3.3.2-2]', 0x90, '30 05 0001 23 00 78'],
+    ['PUBLISH of QoS 3 [v5 3.3.1-4]', 0x81, '36 07 0001 74 0001 00 78'],
+    ['PUBLISH of QoS 2', 0x9b, '34 07 0001 74 0001 00 78'],
+    ['DUP with QoS 0 [v5 3.3.1-2]', 0x81, '38 05 0001 74 00 78'],
+    ['PUBLISH to a wildcard [v5 3.3.2-2 4.7.0-1]', 0x90, '30 05 0001 23 00 78'],
     ['PUBLISH without topic and alias', 0x82, '30 03 0000 00'],
     ['PUBLISH with an alias that was not set', 0x82, '30 06 0000 03 230001'],
-    ['topic alias 0 [MQTT-3.3.2-8]', 0x94, '30 07 0001 74 03 230000'],
-    ['topic alias over the maximum [MQTT-3.3.2-9]', 0x94, '30 07 0001 74 03 230009'],
-    ['packet identifier 0 [MQTT-2.2.1-3]', 0x82, '32 06 0001 74 0000 00'],
-    ['subscription identifier in a PUBLISH [MQTT-3.3.4-6]', 0x81, '30 06 0001 74 02 0b01'],
-    ['wild response topic [MQTT-3.3.2-14]', 0x82, '30 08 0001 74 04 08 0001 2b'],
+    ['topic alias 0', 0x94, '30 07 0001 74 03 230000'],
+    ['topic alias over the maximum', 0x94, '30 07 0001 74 03 230009'],
+    ['packet identifier 0', 0x82, '32 06 0001 74 0000 00'],
+    ['subscription identifier in a PUBLISH', 0x81, '30 06 0001 74 02 0b01'],
+    ['wild response topic [v5 3.3.2-14]', 0x82, '30 08 0001 74 04 08 0001 2b'],
     ['payload format 2', 0x82, '30 06 0001 74 02 0102'],
     ['property twice', 0x82, '30 08 0001 74 04 0101 0100'],
     ['unknown property', 0x81, '30 06 0001 74 02 7f00'],
-    ['topic that is not UTF-8 [MQTT-1.5.4-1]', 0x81, '30 05 0002 c328 00'],
-    ['topic with an encoded surrogate [MQTT-1.5.4-1]', 0x81, '30 06 0003 eda080 00'],
-    ['topic with U+0000 [MQTT-1.5.4-2]', 0x81, '30 05 0002 6100 00'],
+    ['topic that is not UTF-8 [v5 1.5.4-1 3.3.2-1]', 0x81, '30 05 0002 c328 00'],
+    ['topic with an encoded surrogate [v5 1.5.4-1]', 0x81, '30 06 0003 eda080 00'],
+    ['topic with U+0000 [v5 1.5.4-2]', 0x81, '30 05 0002 6100 00'],
     ['topic longer than its packet', 0x81, '30 03 0009 74'],
     ['properties longer than their packet', 0x81, '30 04 0001 74 7f'],
+    ['property length that is not in its shortest form [v5 1.5.5-1]', 0x81, '30 05 0001 74 8000'],
+    ['user property that is not UTF-8 [v5 1.5.7-1]', 0x81, '30 0b 0001 74 07 26 0001 61 0001 ff'],
+    ['response topic that is not UTF-8 [v5 3.3.2-13]', 0x81, '30 08 0001 74 04 08 0001 ff'],
+    ['content type that is not UTF-8 [v5 3.3.2-19]', 0x81, '30 08 0001 74 04 03 0001 ff'],
     ['property length of 5 bytes', 0x81, '30 08 0001 74 8080808001'],
-    ['SUBSCRIBE without filters [MQTT-3.8.3-2]', 0x82, '82 03 0001 00'],
-    ['SUBSCRIBE with reserved flags [MQTT-3.8.1-1]', 0x81, '80 07 0001 00 0001 74 00'],
-    ['reserved subscription options [MQTT-3.8.3-5]', 0x81, '82 07 0001 00 0001 74 40'],
+    ['SUBSCRIBE without filters [v5 3.8.3-2]', 0x82, '82 03 0001 00'],
+    ['SUBSCRIBE with reserved flags [v5 2.1.3-1 3.8.1-1]', 0x81, '80 07 0001 00 0001 74 00'],
+    ['SUBSCRIBE to what is not UTF-8 [v5 3.8.3-1]', 0x81, '82 07 0001 00 0001 ff 00'],
+    ['reserved subscription options [v5 3.8.3-5]', 0x81, '82 07 0001 00 0001 74 40'],
     ['subscription of QoS 3', 0x81, '82 07 0001 00 0001 74 03'],
     ['retain handling 3', 0x82, '82 07 0001 00 0001 74 30'],
     ['subscription identifier 0', 0x82, '82 09 0001 02 0b00 0001 74 00'],
     [
-      'No Local on a shared subscription [MQTT-3.8.3-4]',
+      'No Local on a shared subscription [v5 3.8.3-4]',
       0x82,
       '82 0f 0001 00 0009 2473686172652f672f74 04'.replace('0009', '000a').replace('82 0f', '82 10'),
     ],
-    ['UNSUBSCRIBE without filters [MQTT-3.10.3-2]', 0x82, 'a2 03 0001 00'],
-    ['second CONNECT [MQTT-3.1.0-2]', 0x82, '10 0e 0004 4d515454 05 02 003c 00 0001 63'],
+    ['UNSUBSCRIBE with reserved flags [v5 3.10.1-1]', 0x81, 'a0 06 0001 00 0001 74'],
+    ['UNSUBSCRIBE from what is not UTF-8 [v5 3.10.3-1]', 0x81, 'a2 06 0001 00 0001 ff'],
+    ['DISCONNECT with reserved flags [v5 3.14.1-1]', 0x81, 'e1 00'],
+    ['AUTH with reserved flags [v5 3.15.1-1]', 0x81, 'f1 00'],
+    ['UNSUBSCRIBE without filters [v5 3.10.3-2]', 0x82, 'a2 03 0001 00'],
+    ['second CONNECT [v5 3.1.0-2]', 0x82, '10 0e 0004 4d515454 05 02 003c 00 0001 63'],
     ['PUBREL', 0x82, '62 02 0001'],
     ['CONNACK from a client', 0x82, '20 03 000000'],
-    ['AUTH without a method [MQTT-4.12.0-7]', 0x82, 'f0 00'],
+    ['AUTH without a method', 0x82, 'f0 00'],
     ['packet type 0', 0x82, '00 00'],
     ['PINGREQ with a body', 0x81, 'c0 01 00'],
     ['length of 5 bytes', 0x81, 'c0 ffffffff7f'],
-  ])('%s: 0x%x', async (_what, reason, bytes) => {
+  ])('%s: 0x%x [v5 4.13.1-1]', async (_what, reason, bytes) => {
     const client = await connected();
     client.stream.write(hex(bytes));
     expect(await client.end()).toBe(reason);
   });
 
   test.each<[string, string]>([
-    ['a first packet that is not CONNECT [MQTT-3.1.0-1]', 'c0 00'],
+    ['a first packet that is not CONNECT', 'c0 00'],
     [
       'an HTTP request',
       Buffer.from('GET / HTTP/1.1\r\nHost: a.example.com:8883\r\nUser-Agent: something that is long\r\n').toString(
         'hex',
       ),
     ],
-    ['the reserved connect flag [MQTT-3.1.2-3]', '10 0e 0004 4d515454 05 03 003c 00 0001 63'],
-    ['will QoS 3 [MQTT-3.1.2-12]', '10 0e 0004 4d515454 05 1e 003c 00 0001 63'],
-    ['will flags without a will [MQTT-3.1.2-11]', '10 0e 0004 4d515454 05 22 003c 00 0001 63'],
-    ['a password without user name in 3.1.1 [MQTT-3.1.2-22]', '10 10 0004 4d515454 04 42 003c 0001 63 0001 70'],
+    ['the reserved connect flag', '10 0e 0004 4d515454 05 03 003c 00 0001 63'],
+    ['will QoS 3', '10 0e 0004 4d515454 05 1e 003c 00 0001 63'],
+    ['will flags without a will', '10 0e 0004 4d515454 05 22 003c 00 0001 63'],
+    ['a password without user name in 3.1.1 [v3 3.1.2-22]', '10 10 0004 4d515454 04 42 003c 0001 63 0001 70'],
     ['bytes after the fields', '10 0f 0004 4d515454 05 02 003c 00 0001 63 00'],
     ['a client id with U+0000', '10 0f 0004 4d515454 05 02 003c 00 0002 6300'],
     ['receive maximum 0', '10 11 0004 4d515454 05 02 003c 03 210000 0001 63'],
-  ])('before the connect: %s', async (_what, bytes) => {
+  ])('before the connect, without a CONNACK or DISCONNECT: %s [v5 3.14.0-1]', async (_what, bytes) => {
     const { dial, events } = testServer();
     const client = dial();
     client.stream.write(hex(bytes));
@@ -236,7 +245,7 @@ describe('a client that does not read', () => {
   });
 
   test('is not read either, so that its pings cost no memory', async () => {
-    const { dial } = testServer({ limits: { outboundBytes: 10_000 } });
+    const { dial } = testServer({ limits: { outboundBytes: 10_000, packetsPerSecond: 1e9 } });
     const client = dial();
     await client.connect('c');
     client.stream.pause();

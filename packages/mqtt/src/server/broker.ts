@@ -1,36 +1,37 @@
 import { Fault, type Log, messageOf, type Timers } from '@greensward/kit';
-import { isTopicName, TopicTrie } from '../topic/topic.ts';
-import type { Will } from './codec/decode.ts';
-import { encodePublish } from './codec/encode.ts';
+import { isTopicName } from '../topic/topic.ts';
 import { encodePassed, type MessageProperties } from './codec/properties.ts';
+import { Journal } from './journal.ts';
 import { LogBudget } from './log-budget.ts';
+import { letGo, Memory } from './memory.ts';
 import { Message } from './message.ts';
-import type { ClientView, MqttLimits, MqttRequest, MqttServerOptions, PublishOptions, Reply } from './options.ts';
+import type {
+  ClientView,
+  MqttLimits,
+  MqttRequest,
+  MqttServerOptions,
+  Persistence,
+  PublishOptions,
+  Reply,
+} from './options.ts';
 import { REASON } from './reasons.ts';
 import { RetainedMessages } from './retained.ts';
-import { type QueueBudget, Session, type Subscription } from './session.ts';
+import { Router, type Routing } from './router.ts';
+import { type LeftWill, Session, type SessionHost } from './session.ts';
+import type { StoredWill } from './session-store.ts';
+import { TokenBucket } from './token-bucket.ts';
 
 /** A timer longer than 2^31-1 ms fires at once in Node. */
 const MAX_TIMER_MS = 0x7fffffff;
 
-interface Delivery<P> {
-  readonly session: Session<P>;
-  qos: 0 | 1;
-  retainAsPublished: boolean;
-  identifiers: number[] | undefined;
+/** What the broker asks of connections when their buffers hold too much. */
+interface BufferHolder {
+  readonly heldBytes: number;
+  /** Ends a connection that does not take what it is sent, or does not finish what it sends. */
+  cutOff(): void;
 }
 
-interface Routing<P> {
-  /** RETAIN as published, for subscriptions that ask for it. */
-  readonly retain: boolean;
-  readonly queueOffline: boolean;
-  /** The publisher: its No Local subscriptions are left out. */
-  readonly origin?: Session<P>;
-  /** A session that gets the message whether it subscribed or not, with this QoS if it did not. */
-  readonly also?: { readonly session: Session<P>; readonly qos: 0 | 1 };
-}
-
-/** The state that connections share: sessions, subscriptions, retained messages, and the way of a message through them. */
+/** The state that connections share: sessions with their wills, and retained messages; and the ways to the owner. */
 export class Broker<P> {
   readonly options: MqttServerOptions<P>;
   readonly limits: MqttLimits;
@@ -38,17 +39,43 @@ export class Broker<P> {
   readonly timers: Timers;
   readonly sessions = new Map<string, Session<P>>();
   readonly retained: RetainedMessages;
-  readonly #subscriptions = new TopicTrie<Session<P>, Subscription>();
-  readonly #budget: QueueBudget;
+  readonly router: Router<P>;
+  readonly journal: Journal | undefined;
+  /** Of connections: what is unsent, and unfinished packets. */
+  readonly buffers: Memory;
+  readonly connections = new Set<BufferHolder>();
+  readonly connects: TokenBucket;
+  readonly host: SessionHost;
+  /** For what is refused to those who are not in: they can come as often as they like. */
+  readonly strangers: LogBudget;
+  readonly #persistence: Persistence | undefined;
   readonly #drops: LogBudget;
 
-  constructor(options: MqttServerOptions<P>, limits: MqttLimits) {
+  /** `lastSequence` is the largest of a queued message in the store. */
+  constructor(options: MqttServerOptions<P>, limits: MqttLimits, persistence?: Persistence, lastSequence = 0) {
     this.options = options;
     this.limits = limits;
     this.log = options.log;
     this.timers = options.timers;
-    this.retained = new RetainedMessages(limits.retainedMessages, limits.retainedBytes);
-    this.#budget = { perSession: limits.queueBytes, total: limits.totalQueueBytes, used: 0 };
+    this.#persistence = persistence;
+    this.journal = persistence && new Journal(persistence.store, this.log, this.timers, lastSequence);
+    this.retained = new RetainedMessages(limits.retainedMessages, limits.retainedBytes, {
+      kept: (message) => this.journal?.retained(message.toStore(this.toEpoch)),
+      removed: (topic) => this.journal?.retainedRemoved(topic),
+    });
+    this.router = new Router<P>(
+      {
+        now: () => this.now(),
+        mayReceive: (client, topic) => this.allows('authorizeReceive', client, topic),
+        overflowed: (session, message) => this.#overflowed(session, message),
+      },
+      this.retained,
+    );
+    this.buffers = new Memory(limits.totalBufferBytes, () => this.#freeBuffers());
+    const memory = new Memory(limits.totalQueueBytes, () => this.#freeSessions());
+    this.host = { queueBytes: limits.queueBytes, memory, journal: this.journal, toEpoch: this.toEpoch };
+    this.connects = new TokenBucket(limits.connectsPerSecond, this.now());
+    this.strangers = new LogBudget(options.log, options.timers, 10 * limits.refusalsLogged);
     this.#drops = new LogBudget(options.log, options.timers, 60);
   }
 
@@ -56,9 +83,20 @@ export class Broker<P> {
     return this.timers.monotonic();
   }
 
+  readonly toEpoch = (monotonic: number): number => {
+    const clock = this.#persistence?.clock;
+    return clock ? clock.now() + (monotonic - this.now()) : monotonic;
+  };
+
   /** Asks a callback that says yes or no; one that throws says no. */
-  allows(ask: 'authorizePublish' | 'authorizeSubscribe' | 'authorizeReceive', client: ClientView<P>, topic: string) {
+  allows(
+    ask: 'authorizePublish' | 'authorizeSubscribe' | 'authorizeReceive',
+    client: ClientView<P>,
+    topic: string,
+    shareName?: string,
+  ): boolean {
     try {
+      if (ask === 'authorizeSubscribe') return this.options.authorizeSubscribe(client, topic, shareName);
       return this.options[ask]?.(client, topic) ?? true;
     } catch (error) {
       this.log.error(`${ask} failed`, { clientId: client.clientId, topic, error: messageOf(error) });
@@ -75,88 +113,69 @@ export class Broker<P> {
     }
   }
 
-  /**
-   * The session for a client that was let in. Its old connection is closed before [MQTT-3.1.4-3]. Undefined when there are
-   * too many sessions.
-   */
-  openSession(view: ClientView<P>, clean: boolean): { session: Session<P>; present: boolean } | undefined {
-    const { clientId } = view;
-    this.sessions.get(clientId)?.link?.close('taken-over', REASON.sessionTakenOver);
-    const kept = this.sessions.get(clientId);
-    // A subscription that is refused now (the policy changed, or another identity came) must not live on in the session:
-    // the client would be told it is there. Starting anew makes it subscribe again, and be told.
-    const resumed = !clean && kept && this.#stillAllowed(kept, view) ? kept : undefined;
-    if (kept && !resumed) this.endSession(kept); // [MQTT-3.1.2-4]
-    if (resumed) {
-      resumed.cancelExpiry?.();
-      // [MQTT-3.1.3-9] A delayed will is not sent when its client is back in time.
-      resumed.pendingWill?.cancel();
-      resumed.pendingWill = undefined;
-      resumed.view = view;
-      return { session: resumed, present: true };
-    }
+  /** A session for a client that has none; undefined when there are too many. */
+  newSession(view: ClientView<P>): Session<P> | undefined {
     if (this.sessions.size >= this.limits.sessions) return undefined;
-    const session = new Session(clientId, view, this.#budget);
-    this.sessions.set(clientId, session);
-    return { session, present: false };
+    const session = new Session(view.clientId, view, this.host);
+    this.sessions.set(view.clientId, session);
+    return session;
   }
 
-  /** The connection of a session is gone. */
-  release(session: Session<P>, will: Will | undefined): void {
+  /** The connection of a session is gone: its will is published or waits, and the session waits or ends. */
+  release(session: Session<P>): void {
+    this.save(session, this.now());
     session.detach();
-    const { view } = session;
-    const delaySeconds = will?.properties.willDelayInterval ?? 0;
-    if (will && delaySeconds > 0 && session.expirySeconds > 0) {
-      const cancel = this.#after(delaySeconds, () => {
-        session.pendingWill = undefined;
-        this.#publishWill(view, will);
-      });
-      session.pendingWill = { cancel, publish: () => this.#publishWill(view, will) };
-    } else if (will) this.#publishWill(view, will);
+    this.#handOver(session, false);
+    const delaySeconds = session.will?.will.properties.willDelayInterval ?? 0;
+    if (delaySeconds === 0 || session.expirySeconds === 0) this.publishWill(session);
+    else session.cancelWill = this.after(delaySeconds, () => this.publishWill(session));
     if (session.expirySeconds === 0) this.endSession(session);
-    else session.cancelExpiry = this.#after(session.expirySeconds, () => this.endSession(session));
+    // A session is kept for as long as was agreed, and no longer [v5 4.1.0-2].
+    else session.cancelExpiry = this.after(session.expirySeconds, () => this.endSession(session));
   }
 
   endSession(session: Session<P>): void {
     if (session.ended) return;
     session.cancelExpiry?.();
-    for (const filter of session.subscriptions.keys()) this.#subscriptions.delete(filter, session);
-    session.subscriptions.clear();
+    this.router.remove(session);
+    this.#handOver(session, true);
+    // The end of the session does not wait for the delay [v5 3.1.2-8].
+    this.publishWill(session);
     session.end();
     this.sessions.delete(session.clientId);
-    const pending = session.pendingWill;
-    session.pendingWill = undefined;
-    pending?.cancel();
-    pending?.publish(); // [MQTT-3.1.2-8] The end of the session does not wait for the delay.
+    if (session.stored) this.journal?.sessionEnded(session.clientId);
+  }
+
+  /** Publishes what a session's client left to be published, once. */
+  publishWill(session: Session<P>): void {
+    const left = session.will;
+    session.cancelWill?.();
+    session.cancelWill = undefined;
+    if (!left) return; // [v3 3.1.2-12]
+    session.will = undefined;
+    this.save(session, session.link ? undefined : this.now());
+    this.#sendWill(session.clientId, left);
+  }
+
+  /** Brings what changed of a session to the store; `disconnectedAt` in monotonic ms, undefined while it is connected. */
+  save(session: Session<P>, disconnectedAt: number | undefined): void {
+    // One that ends with its connection is not kept; one that was kept until now has to be changed there.
+    if (!this.journal || session.ended || (session.expirySeconds === 0 && !session.stored)) return;
+    session.stored = true;
+    this.journal.session({
+      clientId: session.clientId,
+      subscriptions: [...session.subscriptions.values()],
+      expirySeconds: session.expirySeconds,
+      disconnectedAt: disconnectedAt === undefined ? undefined : this.toEpoch(disconnectedAt),
+      will: session.will && this.#storedWill(session.will),
+    });
   }
 
   /** Stops all that waits for a time. */
   stop(): void {
     for (const session of this.sessions.values()) {
       session.cancelExpiry?.();
-      session.pendingWill?.cancel();
-    }
-  }
-
-  /** Adds or replaces [MQTT-3.8.4-3] a subscription; true when there was none with its filter. */
-  subscribe(session: Session<P>, subscription: Subscription): boolean {
-    session.subscriptions.set(subscription.filter, subscription);
-    return this.#subscriptions.set(subscription.filter, session, subscription) === undefined;
-  }
-
-  unsubscribe(session: Session<P>, filter: string): boolean {
-    return session.subscriptions.delete(filter) && this.#subscriptions.delete(filter, session);
-  }
-
-  /** Sends the retained messages of a subscription just made. */
-  sendRetained(session: Session<P>, subscription: Subscription): void {
-    const identifiers = subscription.identifier === undefined ? undefined : [subscription.identifier];
-    for (const message of this.retained.matching(subscription.filter, this.now())) {
-      if (!this.allows('authorizeReceive', session.view, message.topic)) continue;
-      const qos = Math.min(message.qos, subscription.qos) === 0 ? 0 : 1;
-      // [MQTT-3.3.1-8] RETAIN is 1 on what is sent because of a new subscription.
-      this.#deliver(session, message, qos, true, identifiers, true);
-      message.settle();
+      session.cancelWill?.();
     }
   }
 
@@ -164,8 +183,7 @@ export class Broker<P> {
   publish(topic: string, payload: Uint8Array | string, options: PublishOptions): void {
     const retain = options.retain ?? false;
     const message = this.#compose(topic, payload, options.qos, options.properties);
-    if (retain && !this.retained.set(message))
-      this.#drops.warn('retained message refused: the store is full', { topic });
+    if (retain) this.#retainOwn(message);
     this.route(message, { retain, queueOffline: options.queueOffline ?? true });
   }
 
@@ -186,81 +204,25 @@ export class Broker<P> {
     }
   }
 
-  /**
-   * Sends a message to each session with a matching subscription: once a session, with the highest QoS granted
-   * [MQTT-3.3.5-1] and all its identifiers [MQTT-3.3.4-4]. Returns the number of sessions.
-   */
   route(message: Message, routing: Routing<P>): number {
-    const found: Delivery<P>[] = [];
-    let index: Map<Session<P>, Delivery<P>> | undefined;
-    this.#subscriptions.match(message.topic, (session, subscription) => {
-      // [MQTT-3.8.3-3]
-      if (subscription.noLocal && session === routing.origin) return;
-      const { identifier } = subscription;
-      if (found.length > 0) index ??= new Map(found.map((delivery) => [delivery.session, delivery]));
-      const known = index?.get(session);
-      if (known) {
-        if (subscription.qos > known.qos) known.qos = subscription.qos;
-        known.retainAsPublished ||= subscription.retainAsPublished;
-        if (identifier !== undefined) known.identifiers = [...(known.identifiers ?? []), identifier];
-        return;
-      }
-      const delivery: Delivery<P> = {
-        session,
-        qos: subscription.qos,
-        retainAsPublished: subscription.retainAsPublished,
-        identifiers: identifier === undefined ? undefined : [identifier],
-      };
-      found.push(delivery);
-      index?.set(session, delivery);
-    });
-    const { also } = routing;
-    const subscribed = found.length;
-    if (also && !found.some(({ session }) => session === also.session)) {
-      if (also.session.link) this.#deliver(also.session, message, also.qos, false, undefined, false);
-    }
-    for (const { session, qos, retainAsPublished, identifiers } of found) {
-      if (session !== also?.session && !this.allows('authorizeReceive', session.view, message.topic)) continue;
-      // [MQTT-3.3.1-12] [MQTT-3.3.1-13] RETAIN is 0 towards a subscription that was there, unless it asked otherwise.
-      const retain = routing.retain && retainAsPublished;
-      this.#deliver(session, message, message.qos === 0 ? 0 : qos, retain, identifiers, routing.queueOffline);
-    }
-    message.settle();
-    return subscribed;
+    return this.router.route(message, routing);
   }
 
-  #deliver(
-    session: Session<P>,
-    message: Message,
-    qos: 0 | 1,
-    retain: boolean,
-    identifiers: readonly number[] | undefined,
-    queueOffline: boolean,
-  ): void {
-    const { link } = session;
-    if (qos === 1) {
-      if (!link && (!queueOffline || session.expirySeconds === 0)) return;
-      if (session.offer(message, retain, identifiers, this.now())) return;
-      const fields = { clientId: session.clientId, topic: message.topic, bytes: message.bytes };
-      this.#drops.warn('message dropped: the queue of the client is full', fields);
-      // Later, because a close may publish a will, and this may be the delivery of one.
-      if (link) queueMicrotask(() => link.close('slow-reader', REASON.quotaExceeded));
-      return;
-    }
-    if (!link) return;
-    const now = message.expiresAt === undefined ? 0 : this.now();
-    const packet =
-      identifiers === undefined
-        ? message.sharedPacket(link.version, retain, now)
-        : encodePublish(link.version, message, {
-            packetId: 0,
-            dup: false,
-            retain,
-            identifiers,
-            expirySeconds: message.expirySeconds(now),
-          });
-    // [MQTT-3.1.2-24]
-    if (packet && packet.length <= link.maximumPacketBytes) link.sendOrDrop(packet);
+  expiryOf(seconds: number | undefined): number | undefined {
+    return seconds === undefined ? undefined : this.now() + seconds * 1000;
+  }
+
+  /** Runs `task` after so many seconds, however many they are. */
+  after(seconds: number, task: () => void): () => void {
+    let left = seconds * 1000;
+    let cancel: () => void;
+    const arm = (): void => {
+      const ms = Math.min(left, MAX_TIMER_MS);
+      left -= ms;
+      cancel = this.timers.after(ms, left > 0 ? arm : task);
+    };
+    arm();
+    return () => cancel();
   }
 
   #compose(
@@ -279,28 +241,29 @@ export class Broker<P> {
     return new Message(topic, bytes, qos, encodePassed(properties), this.expiryOf(messageExpiryInterval));
   }
 
-  expiryOf(seconds: number | undefined): number | undefined {
-    return seconds === undefined ? undefined : this.now() + seconds * 1000;
-  }
-
-  #publishWill(view: ClientView<P>, will: Will): void {
+  #sendWill(clientId: string, { will, view }: LeftWill<P>): void {
     const { topic, payload, retain, properties, passed } = will;
     const qos = will.qos === 0 ? 0 : 1;
-    if (!this.allows('authorizePublish', view, topic)) {
-      this.log.warn('will refused: not authorized', { clientId: view.clientId, topic });
+    // After a restart there is nobody to ask for: it was allowed when it was left.
+    if (view && !this.allows('authorizePublish', view, topic)) {
+      this.log.warn('will refused: not authorized', { clientId, topic });
       return;
     }
     if (this.options.isRequest(topic)) {
+      if (!view) {
+        this.log.warn('will dropped: a request of a client from before a restart', { clientId, topic });
+        return;
+      }
       const request: MqttRequest = { topic, payload, qos, retain, properties };
       this.request(view, request).then(
         (replies) => this.tell('a reply to a will', () => this.#publishReplies(replies)),
-        (error) => this.log.warn('request failed', { clientId: view.clientId, topic, error: messageOf(error) }),
+        (error) => this.log.warn('request failed', { clientId, topic, error: messageOf(error) }),
       );
       return;
     }
     const message = new Message(topic, payload, qos, passed, this.expiryOf(properties.messageExpiryInterval));
-    if (retain && !this.retained.set(message))
-      this.#drops.warn('retained message refused: the store is full', { topic });
+    // [v3 3.1.2-16 3.1.2-17] [v5 3.1.2-14 3.1.2-15]
+    if (retain) this.#retainOwn(message);
     this.route(message, { retain, queueOffline: true });
   }
 
@@ -310,14 +273,54 @@ export class Broker<P> {
     }
   }
 
-  #stillAllowed(session: Session<P>, view: ClientView<P>): boolean {
-    for (const filter of session.subscriptions.keys()) {
-      if (!this.allows('authorizeSubscribe', view, filter)) return false;
-    }
-    return true;
+  #retainOwn(message: Message): void {
+    if (this.retained.set(message, this.now())) return;
+    this.#drops.warn('retained message refused: the store is full', { topic: message.topic });
   }
 
-  #after(seconds: number, task: () => void): () => void {
-    return this.timers.after(Math.min(seconds * 1000, MAX_TIMER_MS), task);
+  #storedWill({ will }: LeftWill<P>): StoredWill {
+    const { topic, payload, passed, properties } = will;
+    const qos = will.qos === 0 ? 0 : 1;
+    return {
+      message: { topic, payload, qos, properties: passed, expiresAt: undefined },
+      retain: will.retain,
+      delaySeconds: properties.willDelayInterval ?? 0,
+      expirySeconds: properties.messageExpiryInterval,
+    };
+  }
+
+  /** Messages of shared subscriptions that wait in vain for this client go to others of their groups. */
+  #handOver(session: Session<P>, ending: boolean): void {
+    const shared = session.extract((item) => item.shared !== undefined);
+    if (shared.length === 0) return;
+    // While the session lives it may come back for them, so only those who are there take over.
+    const left = this.router.redistribute(shared, ending);
+    if (!ending) session.putBack(left);
+    else if (left.length > 0)
+      this.#drops.warn('messages of shared subscriptions dropped: nobody can take them', { messages: left.length });
+  }
+
+  #overflowed(session: Session<P>, message: Message): void {
+    const { clientId, link } = session;
+    const fields = { clientId, topic: message.topic, bytes: message.bytes };
+    this.#drops.warn('message dropped: the queue of the client is full', fields);
+    // Later, because a close may publish a will, and this may be the delivery of one.
+    if (link) queueMicrotask(() => link.close('slow-reader', REASON.quotaExceeded));
+  }
+
+  /** All sessions hold too much: the largest end, and their clients learn of it by a CONNACK without Session Present. */
+  #freeSessions(): void {
+    letGo(this.host.memory, this.sessions.values(), (session) => {
+      this.log.warn('session ended: all sessions hold too much, and it holds most', {
+        clientId: session.clientId,
+        bytes: session.heldBytes,
+      });
+      session.link?.close('slow-reader', REASON.quotaExceeded);
+      this.endSession(session);
+    });
+  }
+
+  #freeBuffers(): void {
+    letGo(this.buffers, this.connections, (connection) => connection.cutOff());
   }
 }

@@ -4,7 +4,7 @@ import type { ConnectRequest } from './options.ts';
 import { deferred, testServer } from './test-support.ts';
 
 describe('connecting', () => {
-  test('the limits of the server are announced to an MQTT 5 client', async () => {
+  test('the limits of the server are announced to an MQTT 5 client [v5 3.2.2-9]', async () => {
     const { dial, events } = testServer();
     const connack = await dial().connect('core', { keepalive: 60 });
     expect(connack).toMatchObject({ reasonCode: 0, sessionPresent: false });
@@ -16,12 +16,12 @@ describe('connecting', () => {
       topicAliasMaximum: 8,
       wildcardSubscriptionAvailable: true,
       subscriptionIdentifiersAvailable: true,
-      sharedSubscriptionAvailable: false,
+      sharedSubscriptionAvailable: true,
     });
     expect(events).toEqual(['connected core false']);
   });
 
-  test('a keep-alive of 0 or beyond the limit is answered with Server Keep Alive [MQTT-3.1.2-21]', async () => {
+  test('a keep-alive of 0 or beyond the limit is answered with Server Keep Alive', async () => {
     const { dial } = testServer();
     for (const keepalive of [0, 5000]) {
       const { properties } = await dial().connect('c', { keepalive });
@@ -35,19 +35,18 @@ describe('connecting', () => {
     expect(connack.properties?.sessionExpiryInterval).toBe(604800);
   });
 
-  test('an empty client id is given a name by MQTT 5 [MQTT-3.1.3-6] [MQTT-3.1.3-7]', async () => {
+  test('an empty client id is given a name by MQTT 5 [v5 3.1.3-6 3.1.3-7]', async () => {
     const { dial, server } = testServer();
     const { properties } = await dial().connect('');
     expect(properties?.assignedClientIdentifier).toMatch(/^auto-uuid-/);
     expect([...server.clients()].map(({ clientId }) => clientId)).toEqual([properties?.assignedClientIdentifier]);
   });
 
-  test('an empty client id is taken by 3.1.1 with a clean session and refused without [MQTT-3.1.3-8]', async () => {
+  test('an empty client id is taken by 3.1.1 with a clean session and refused without [v3 3.1.3-6 3.1.3-8]', async () => {
     const { dial } = testServer();
     expect(await dial(4).connect('')).toMatchObject({ returnCode: 0 });
     const client = dial(4);
-    client.stream.write(Buffer.from('100c00044d51545404000000', 'hex').fill(0, 12));
-    client.stream.write(Buffer.from([0, 0]));
+    client.stream.write(Buffer.from('100c00044d515454040000000000', 'hex'));
     expect(await client.next('connack')).toMatchObject({ returnCode: 2 });
     await client.end();
   });
@@ -77,17 +76,20 @@ describe('connecting', () => {
     ['not-authorized', 0x87, 5],
     ['bad-credentials', 0x86, 4],
     ['unavailable', 0x88, 3],
-  ] as const)('a refusal %s is told in each version, logged, and ends the connection', async (reason, code5, code4) => {
-    const { dial, log, events } = testServer({ authenticate: () => Promise.resolve({ allow: false, reason }) });
-    const five = dial(5);
-    expect(await five.connect('c')).toMatchObject({ reasonCode: code5 });
-    await five.end();
-    const four = dial(4);
-    expect(await four.connect('c')).toMatchObject({ returnCode: code4 });
-    await four.end();
-    expect(events).toEqual([]);
-    expect(log.lines[0]).toEqual([`connect refused: ${reason}`, { clientId: 'c', remoteAddress: '192.0.2.1' }]);
-  });
+  ] as const)(
+    'a refusal %s is told in each version, logged, and ends the connection [v3 3.2.2-5] [v5 3.1.4-2 3.2.2-7 4.13.2-1]',
+    async (reason, code5, code4) => {
+      const { dial, log, events } = testServer({ authenticate: () => Promise.resolve({ allow: false, reason }) });
+      const five = dial(5);
+      expect(await five.connect('c')).toMatchObject({ reasonCode: code5 });
+      await five.end();
+      const four = dial(4);
+      expect(await four.connect('c')).toMatchObject({ returnCode: code4 });
+      await four.end();
+      expect(events).toEqual([]);
+      expect(log.lines[0]).toEqual([`connect refused: ${reason}`, { clientId: 'c', remoteAddress: '192.0.2.1' }]);
+    },
+  );
 
   test('an authentication that fails refuses as unavailable', async () => {
     const { dial } = testServer({
@@ -122,7 +124,7 @@ describe('connecting', () => {
     expect(log.lines[0]?.[0]).toContain('no CONNECT');
   });
 
-  test('another protocol level is answered with return code 1 [MQTT-3.1.2-2]', async () => {
+  test('another protocol level is answered with return code 1 [v3 3.1.2-2] [v5 3.1.2-2]', async () => {
     const { dial } = testServer();
     const client = dial(4);
     client.stream.write(Buffer.from('101000044d5154540602003c000463323334', 'hex'));
@@ -130,19 +132,20 @@ describe('connecting', () => {
     await client.end();
   });
 
-  test('enhanced authentication is refused with 0x8C [MQTT-4.12.0-1]', async () => {
+  test('enhanced authentication is refused with 0x8C [v5 4.12.0-1]', async () => {
     const { dial } = testServer();
     expect(await dial().connect('c', { properties: { authenticationMethod: 'SCRAM' } })).toMatchObject({
       reasonCode: 0x8c,
     });
   });
 
-  test('a client id longer than the limit is refused with 0x85', async () => {
+  test('a client id longer than the limit is refused with 0x85, or 2 [v3 3.1.3-9] [v5 3.1.3-8]', async () => {
     const { dial } = testServer();
     expect(await dial().connect('x'.repeat(257))).toMatchObject({ reasonCode: 0x85 });
+    expect(await dial(4).connect('x'.repeat(257))).toMatchObject({ returnCode: 2 });
   });
 
-  test('a will of QoS 2 [MQTT-3.2.2-12], on a bad topic or not authorized is refused', async () => {
+  test('a will of QoS 2, on a bad topic or not authorized is refused [v5 3.2.2-12]', async () => {
     const { dial } = testServer({ authorizePublish: (_client, topic) => topic !== 'forbidden' });
     const will = { topic: 't', payload: Buffer.alloc(0) };
     expect(await dial().connect('c', { will: { ...will, qos: 2 } })).toMatchObject({ reasonCode: 0x9b });
@@ -164,7 +167,7 @@ describe('connecting', () => {
 });
 
 describe('one client id, two connections', () => {
-  test('the older is told 0x8E and closed, the newer serves [MQTT-3.1.4-3]', async () => {
+  test('the older is told 0x8E and closed, the newer serves [v5 3.1.4-3]', async () => {
     const { dial, events } = testServer();
     const first = dial();
     await first.connect('core');
@@ -175,7 +178,7 @@ describe('one client id, two connections', () => {
     expect(events).toEqual(['connected core false', 'disconnected core taken-over', 'connected core false']);
   });
 
-  test('a 3.1.1 connection is just closed', async () => {
+  test('a 3.1.1 connection is just closed [v3 3.1.4-2]', async () => {
     const { dial } = testServer();
     const first = dial(4);
     await first.connect('core');
@@ -185,7 +188,7 @@ describe('one client id, two connections', () => {
 });
 
 describe('keep-alive', () => {
-  test('a silent client is closed after one and a half times its keep-alive, not before [MQTT-3.1.2-22]', async () => {
+  test('a silent client is closed after one and a half times its keep-alive, not before [v5 3.1.2-22 3.2.2-22]', async () => {
     const { dial, timers, events } = testServer();
     const client = dial();
     await client.connect('c', { keepalive: 60 });
@@ -232,7 +235,7 @@ describe('ending connections', () => {
     expect(events.at(-1)).toBe('disconnected one not-authorized');
   });
 
-  test('close tells all clients 0x8B, publishes no wills, and resolves when they are gone', async () => {
+  test('close tells all clients 0x8B, publishes their wills, and resolves when they are gone', async () => {
     const { dial, server } = testServer();
     const [one, two, four] = [dial(), dial(), dial(4)];
     await one.connect('one', { will: { topic: 'w', payload: Buffer.from('gone') } });
@@ -241,6 +244,7 @@ describe('ending connections', () => {
     await four.connect('four');
     const closed = server.close();
     expect(await one.end()).toBe(0x8b);
+    expect(await two.next('publish')).toMatchObject({ topic: 'w' });
     expect(await two.end()).toBe(0x8b);
     expect(await four.end()).toBeUndefined();
     await closed;
@@ -248,10 +252,27 @@ describe('ending connections', () => {
     await late.end();
   });
 
-  test('connections over the limit are closed at once', async () => {
+  test('a connection over the limit is told 0x97, or 3, and those that are there are served', async () => {
     const { dial } = testServer({ limits: { connections: 1 } });
-    const [one, two] = [dial(), dial()];
+    const [one, two, four] = [dial(), dial(), dial(4)];
+    expect(await two.connect('two')).toMatchObject({ reasonCode: 0x97 });
     await two.end();
+    expect(await four.connect('four')).toMatchObject({ returnCode: 3 });
     expect(await one.connect('one')).toMatchObject({ reasonCode: 0 });
+  });
+
+  test('connections far over the limit are closed at once', async () => {
+    const { dial } = testServer({ limits: { connections: 1 } });
+    const [one] = Array.from({ length: 101 }, () => dial());
+    await dial().end();
+    expect(await one?.connect('one')).toMatchObject({ reasonCode: 0 });
+  });
+
+  test('more connects a second than the limit are told 0x9F', async () => {
+    const { dial, timers } = testServer({ limits: { connectsPerSecond: 2 } });
+    for (const reasonCode of [0, 0, 0x9f]) expect(await dial().connect('')).toMatchObject({ reasonCode });
+    expect(await dial(4).connect('c')).toMatchObject({ returnCode: 3 });
+    timers.advance(1000);
+    expect(await dial().connect('')).toMatchObject({ reasonCode: 0 });
   });
 });

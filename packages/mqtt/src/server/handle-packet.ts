@@ -16,7 +16,7 @@ export function handlePacket<P>(connection: Connection<P>, opened: Opened<P>, pa
       opened.session.acknowledge(packet.packetId, connection.broker.now());
       break;
     case 'pingreq':
-      connection.send(PINGRESP); // [MQTT-3.12.4-1]
+      connection.send(PINGRESP); // [v3 3.12.4-1] [v5 3.12.4-1]
       break;
     case 'subscribe':
       handleSubscribe(connection, opened, packet);
@@ -34,11 +34,11 @@ function handleDisconnect<P>(connection: Connection<P>, opened: Opened<P>, packe
   const { session } = opened;
   const expiry = packet.properties.sessionExpiryInterval;
   if (expiry !== undefined) {
-    // [MQTT-3.14.2-2] A session that was to end with its connection cannot be kept after all.
+    // A session that was to end with its connection cannot be kept after all (MQTT 5, 3.14.2.2.2).
     if (expiry > 0 && session.expirySeconds === 0) throw protocolError('a session expiry that was 0 is raised');
     session.expirySeconds = Math.min(expiry, connection.broker.limits.sessionExpirySeconds);
   }
-  // [MQTT-3.14.4-3] [MQTT-3.1.2-10] A normal end discards the will.
-  if (packet.reason !== REASON.disconnectWithWill) connection.will = undefined;
+  // A normal end, and no other, discards the will [v3 3.1.2-10 3.14.4-3] [v5 3.1.2-10 3.14.4-3].
+  if (packet.reason === REASON.success) session.will = undefined;
   connection.close('client');
 }

@@ -1,9 +1,14 @@
 import type { ProtocolVersion } from './codec/decode.ts';
 import { encodePublish } from './codec/encode.ts';
 import { NO_BYTES } from './codec/properties.ts';
+import type { Memory } from './memory.ts';
+import type { StoredMessage } from './session-store.ts';
 
 /** Part of a large read that is kept for a small message: from here on the message is copied instead. */
 const SHARED_CHUNK_BYTES = 4096;
+
+/** What the objects around a queued message cost. */
+const OVERHEAD_BYTES = 64;
 
 /** A message under way to subscribers. One object is shared by all its deliveries. */
 export class Message {
@@ -14,6 +19,9 @@ export class Message {
   readonly expiresAt: number | undefined;
   readonly bytes: number;
   #payload: Buffer;
+  /** Queues that hold it. */
+  #holders = 0;
+  #stored: StoredMessage | undefined;
   /** QoS 0 packets by version and RETAIN, made once for all subscribers. */
   #shared: (Buffer | undefined)[] | undefined;
 
@@ -23,8 +31,8 @@ export class Message {
     this.qos = qos;
     this.passed = passed;
     this.expiresAt = expiresAt;
-    // 64: what the objects around a queued message cost, so that empty messages are bounded too.
-    this.bytes = payload.length + topic.length + passed.length + 64;
+    // So that empty messages are bounded too.
+    this.bytes = payload.length + topic.length + passed.length + OVERHEAD_BYTES;
   }
 
   get payload(): Buffer {
@@ -40,11 +48,34 @@ export class Message {
     }
   }
 
+  /** Counts the message for one more queue: its bytes once, and what each queue adds. */
+  hold(memory: Memory): void {
+    memory.add(this.#holders === 0 ? this.bytes : OVERHEAD_BYTES);
+    this.#holders++;
+  }
+
+  release(memory: Memory): void {
+    this.#holders--;
+    memory.add(this.#holders === 0 ? -this.bytes : -OVERHEAD_BYTES);
+  }
+
+  /** What a store keeps of it; `toEpoch` turns monotonic milliseconds into those of the clock. */
+  toStore(toEpoch: (monotonic: number) => number): StoredMessage {
+    this.#stored ??= {
+      topic: this.topic,
+      payload: this.#payload,
+      qos: this.qos,
+      properties: this.passed,
+      expiresAt: this.expiresAt === undefined ? undefined : toEpoch(this.expiresAt),
+    };
+    return this.#stored;
+  }
+
   expired(now: number): boolean {
     return this.expiresAt !== undefined && this.expiresAt <= now;
   }
 
-  /** Seconds of its lifetime that are left, what it was received with less the wait [MQTT-3.3.2-6]. */
+  /** Seconds of its lifetime that are left, what it was received with less the wait [v5 3.3.2-6]. */
   expirySeconds(now: number): number | undefined {
     return this.expiresAt === undefined ? undefined : Math.max(0, Math.ceil((this.expiresAt - now) / 1000));
   }

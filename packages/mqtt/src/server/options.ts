@@ -1,10 +1,15 @@
-import type { Ids, Log, Timers } from '@greensward/kit';
+import type { Clock, Ids, Log, Timers } from '@greensward/kit';
 import type { MessageProperties } from './codec/properties.ts';
+import type { SessionStore } from './session-store.ts';
 
 /** Bounds of one server. Bytes count payload, topic and properties. */
 export interface MqttLimits {
-  /** Open connections; one more is closed at once. */
+  /** Open connections; the CONNECT of one more is refused with 0x97, and it is dropped when 100 more wait for that. */
   readonly connections: number;
+  /** CONNECT packets of all clients; more are refused with 0x9F. */
+  readonly connectsPerSecond: number;
+  /** Packets of one client but acknowledgements, on average; it is not read while it sends more. */
+  readonly packetsPerSecond: number;
   /** From the start of a connection to its accepted CONNECT. */
   readonly connectTimeoutMs: number;
   /** A whole inbound packet, fixed header included. */
@@ -23,8 +28,10 @@ export interface MqttLimits {
   readonly outboundBytes: number;
   /** QoS 1 bytes that wait for one client, on line or off. */
   readonly queueBytes: number;
-  /** The same over all clients. */
+  /** The same over all clients, with their subscriptions and wills. Over it the largest sessions end. */
   readonly totalQueueBytes: number;
+  /** What connections hold that is unsent, or an unfinished packet. Over it those that hold most are cut off. */
+  readonly totalBufferBytes: number;
   /** Sessions, on line or off; a new one over it is refused. */
   readonly sessions: number;
   /** Longest life of a session without a connection; that of every 3.1.1 session that is not clean. */
@@ -33,12 +40,14 @@ export interface MqttLimits {
   readonly retainedBytes: number;
   /** How long a connection that was ended may take to leave. */
   readonly closeTimeoutMs: number;
-  /** Lines of refusals that one connection may log a minute. */
+  /** Lines of refusals that one client may log a minute; all connections that are not let in have ten times that. */
   readonly refusalsLogged: number;
 }
 
 export const DEFAULT_LIMITS: MqttLimits = {
   connections: 50_000,
+  connectsPerSecond: Number.POSITIVE_INFINITY,
+  packetsPerSecond: 10_000,
   connectTimeoutMs: 10_000,
   maximumPacketBytes: 262_144,
   keepAliveSeconds: 1200,
@@ -50,6 +59,7 @@ export const DEFAULT_LIMITS: MqttLimits = {
   outboundBytes: 1_048_576,
   queueBytes: 1_048_576,
   totalQueueBytes: 268_435_456,
+  totalBufferBytes: 268_435_456,
   sessions: 100_000,
   sessionExpirySeconds: 604_800,
   retainedMessages: 10_000,
@@ -129,12 +139,20 @@ export interface MqttServerOptions<P> {
   readonly timers: Timers;
   readonly ids: Ids;
   readonly limits?: Partial<MqttLimits>;
+  /** True refuses (0x99) what is declared as UTF-8 text (Payload Format Indicator) and is not. Default false. */
+  readonly checkPayloadFormat?: boolean;
   /** Decides a CONNECT. A rejection is answered as `unavailable`. */
   authenticate(request: ConnectRequest): Promise<AuthenticateResult<P>>;
   authorizePublish(client: ClientView<P>, topic: string): boolean;
-  /** Asked for each filter of a SUBSCRIBE, and again when a session is resumed: if one is refused then, all are lost. */
-  authorizeSubscribe(client: ClientView<P>, filter: string): boolean;
-  /** Asked at each delivery to a subscriber. Default: what may be subscribed to may be received. */
+  /**
+   * Asked for each filter of a SUBSCRIBE, and again when a session is resumed: if one is refused then, all are lost. For a
+   * shared subscription `filter` is what follows `$share/{shareName}/`.
+   */
+  authorizeSubscribe(client: ClientView<P>, filter: string, shareName?: string): boolean;
+  /**
+   * Asked for each message of a subscriber, and again for those that waited when it comes back. Default: what may be
+   * subscribed to may be received.
+   */
   authorizeReceive?(client: ClientView<P>, topic: string): boolean;
   /** Reserved topics: a client's message to one is not routed but handed to `onRequest`. */
   isRequest(topic: string): boolean;
@@ -150,4 +168,10 @@ export interface MqttServerOptions<P> {
   onSubscribed?(client: ClientView<P>, filters: readonly string[]): void;
   /** Once for each `onConnected`; before that of the client that took over. */
   onDisconnected?(client: ClientView<P>, reason: DisconnectReason): void;
+}
+
+/** What makes sessions and retained messages survive a restart. */
+export interface Persistence {
+  readonly store: SessionStore;
+  readonly clock: Clock;
 }

@@ -26,11 +26,12 @@ export const REASON = {
   packetTooLarge: 0x95,
   quotaExceeded: 0x97,
   administrativeAction: 0x98,
+  payloadFormatInvalid: 0x99,
   qosNotSupported: 0x9b,
-  sharedSubscriptionsNotSupported: 0x9e,
+  connectionRateExceeded: 0x9f,
 } as const;
 
-/** What a client did against the protocol; it ends that connection with `reason` [MQTT-4.13.1-1] and nothing else. */
+/** What a client did against the protocol; it ends that connection with `reason` [v3 4.8.0-1] [v5 4.13.1-1] and nothing else. */
 export class Violation extends Fault {
   readonly reason: number;
 

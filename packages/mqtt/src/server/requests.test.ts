@@ -63,7 +63,7 @@ describe('requests', () => {
     ]);
   });
 
-  test('the PUBACK waits for the handler, and PUBACKs keep the order of the publishes [MQTT-4.6.0-2]', async () => {
+  test('the PUBACK waits for the handler, and PUBACKs keep the order of the publishes [v5 4.3.2-4]', async () => {
     const gates = new Map([
       ['$aws/slow', deferred<readonly Reply[]>()],
       ['$aws/fast', deferred<readonly Reply[]>()],
@@ -135,7 +135,7 @@ describe('requests', () => {
     expect(log.lines[0]?.[1]).toMatchObject({ error: 'the topic is not a topic name' });
   });
 
-  test('more open than Receive Maximum ends an MQTT 5 connection with 0x93 [MQTT-3.3.4-7]', async () => {
+  test('more open than Receive Maximum ends an MQTT 5 connection with 0x93', async () => {
     const { dial } = testServer({ onRequest: () => new Promise(() => {}), limits: { receiveMaximum: 2 } });
     const client = dial();
     await client.connect('core');

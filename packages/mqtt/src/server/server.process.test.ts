@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect as connectTcp, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls, TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import { type Ids, silentLog, type Timers } from '@greensward/kit';
 import { systemIds, systemTimers } from '@greensward/kit/node';
@@ -164,7 +164,7 @@ function tls(identity: Partial<Identity>, options: ConnectionOptions = {}): Prom
 }
 
 describe.each([4, 5] as const)('MQTT.js, version %i', (version) => {
-  test('publishes, subscribes, and gets retained messages', async () => {
+  test('publishes, subscribes, and gets retained messages over TCP [v3 7.0.0-2 7.1.1-1] [v5 4.2.0-1]', async () => {
     const [one, two] = [await join4or5(`one-${version}`, version), await join4or5(`two-${version}`, version)];
     await two.subscribeAsync(`v${version}/+/data`, { qos: 1 });
     const arrived = nextMessage(two);
@@ -246,6 +246,18 @@ describe('over TLS', () => {
     client.publish('$aws/ask', 'x', { qos: 1, messageId: 1 });
     await client.next('puback');
     expect(await client.next('publish')).toMatchObject({ topic: '$aws/ask/accepted' });
+    await client.drop();
+  });
+
+  test.each([
+    [['x-amzn-mqtt-ca'], 'x-amzn-mqtt-ca'],
+    [['http/1.1', 'mqtt', 'x-amzn-mqtt-ca'], 'x-amzn-mqtt-ca'],
+    [['mqtt'], 'mqtt'],
+    [['something-else', 'http/1.1'], 'something-else'],
+    [[], false],
+  ])('a client that offers %j by ALPN is served, and told %s', async (ALPNProtocols, chosen) => {
+    const client = await tls(device, { ALPNProtocols });
+    expect(client.stream instanceof TLSSocket && client.stream.alpnProtocol).toBe(chosen);
     await client.drop();
   });
 

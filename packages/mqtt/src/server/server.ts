@@ -2,8 +2,15 @@
 import type { Duplex } from 'node:stream';
 import { Broker } from './broker.ts';
 import { Connection, type Peer } from './connection.ts';
-import { type ClientView, DEFAULT_LIMITS, type MqttServerOptions, type PublishOptions } from './options.ts';
+import {
+  type ClientView,
+  DEFAULT_LIMITS,
+  type MqttServerOptions,
+  type Persistence,
+  type PublishOptions,
+} from './options.ts';
 import { REASON } from './reasons.ts';
+import { restore } from './restore.ts';
 
 export type {
   AuthenticateResult,
@@ -12,12 +19,17 @@ export type {
   MqttLimits,
   MqttRequest,
   MqttServerOptions,
+  Persistence,
   Reply,
 } from './options.ts';
+export type { QueuedMessage, SessionStore, StoreChange, StoredMessage, StoredSession } from './session-store.ts';
 export { listenTls, type TlsListener } from './tls.ts';
 
 export interface MqttServer<P> {
-  /** Serves one byte stream as a client connection. Keeps it until it closes. */
+  /**
+   * Serves one byte stream, ordered and without loss, as a client connection [v3 7.1.1-1] [v5 4.2.0-1]. Nothing but the
+   * standard is asked of the client [v3 7.0.0-2]. Keeps it until it closes.
+   */
   handle(stream: Duplex, peer: Peer): void;
   /** Sends to every subscriber. Throws a `Fault` InvalidMessage for a topic that is not a topic name. */
   publish(topic: string, payload: Uint8Array | string, options: PublishOptions): void;
@@ -25,15 +37,46 @@ export interface MqttServer<P> {
   disconnect(match: (client: ClientView<P>) => boolean, reason: 'not-authorized' | 'administrative-action'): number;
   /** Connected clients. */
   clients(): Iterable<ClientView<P>>;
-  /** Ends all connections (0x8B to MQTT 5 clients), without wills; resolves when they are gone. New ones are dropped. */
+  /** Resolves when the store has all that was published until now; at once without a store. */
+  flushed(): Promise<void>;
+  /**
+   * Ends all connections (0x8B to MQTT 5 clients), and publishes wills that have no delay, as at any end; resolves when the
+   * connections are gone and the store has what is to be kept. New ones are dropped.
+   */
   close(): Promise<void>;
 }
 
-/** Makes a server without a listener: `listenTls` brings it connections, or any other source of streams. */
+/** Connections over the limit that are read until their CONNECT, to tell them why they are not served. */
+const TURNED_AWAY = 100;
+
+/**
+ * Makes a server without a listener: `listenTls` brings it connections, or any other source of streams. It keeps sessions in
+ * memory only.
+ */
 export function createMqttServer<P>(options: MqttServerOptions<P>): MqttServer<P> {
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const broker = new Broker(options, limits);
+  return serverOf(new Broker(options, { ...DEFAULT_LIMITS, ...options.limits }));
+}
+
+/** Makes a server whose sessions and retained messages are those of the store, and stay there. */
+export async function openMqttServer<P>(
+  options: MqttServerOptions<P>,
+  persistence: Persistence,
+): Promise<MqttServer<P>> {
+  const state = await persistence.store.load();
+  const lastSequence = state.queued.reduce((last, { sequence }) => Math.max(last, sequence), 0);
+  const broker = new Broker(options, { ...DEFAULT_LIMITS, ...options.limits }, persistence, lastSequence);
+  restore(broker, state, persistence.clock);
+  return serverOf(broker);
+}
+
+function serverOf<P>(broker: Broker<P>): MqttServer<P> {
+  const { limits } = broker;
   const connections = new Set<Connection<P>>();
+  const gone = (connection: Connection<P>): void => {
+    connections.delete(connection);
+    broker.connections.delete(connection);
+    if (connections.size === 0) closing?.resolve();
+  };
   let closing: { readonly done: Promise<void>; readonly resolve: () => void } | undefined;
 
   function* open(): Generator<readonly [Connection<P>, ClientView<P>]> {
@@ -44,19 +87,18 @@ export function createMqttServer<P>(options: MqttServerOptions<P>): MqttServer<P
 
   return {
     handle(stream, peer) {
-      if (closing || connections.size >= limits.connections) {
+      const over = connections.size >= limits.connections;
+      if (closing || connections.size >= limits.connections + TURNED_AWAY) {
         // Its errors are nobody's any more, but unheard they would end the process.
         stream.on('error', () => {});
         stream.destroy();
-        if (!closing) options.log.warn('connection refused: too many connections', { remoteAddress: peer.address });
+        if (!closing)
+          broker.strangers.warn('connection refused: too many connections', { remoteAddress: peer.address });
         return;
       }
-      connections.add(
-        new Connection(broker, stream, peer, (connection) => {
-          connections.delete(connection);
-          if (connections.size === 0) closing?.resolve();
-        }),
-      );
+      const connection = new Connection(broker, stream, peer, gone, over ? REASON.quotaExceeded : undefined);
+      connections.add(connection);
+      broker.connections.add(connection);
     },
     publish: (topic, payload, how) => broker.publish(topic, payload, how),
     disconnect(match, reason) {
@@ -72,13 +114,12 @@ export function createMqttServer<P>(options: MqttServerOptions<P>): MqttServer<P
     *clients() {
       for (const [, view] of open()) yield view;
     },
+    flushed: () => broker.journal?.flushed() ?? Promise.resolve(),
     close() {
       if (!closing) {
         const { promise, resolve } = Promise.withResolvers<void>();
-        closing = { done: promise, resolve };
+        closing = { done: promise.then(() => broker.journal?.close()), resolve };
         for (const connection of [...connections]) {
-          // The clients did not fail: a will would report what did not happen.
-          connection.will = undefined;
           connection.close('server-shutting-down', REASON.serverShuttingDown);
         }
         broker.stop();

@@ -1,9 +1,18 @@
 import { EventEmitter, once } from 'node:events';
 import { type Duplex, duplexPair } from 'node:stream';
-import { type Cancel, type Ids, type Log, silentLog, type Timers } from '@greensward/kit';
+import { type Cancel, type Clock, type Ids, type Log, silentLog, type Timers } from '@greensward/kit';
 import { generate, type IConnackPacket, type IConnectPacket, type Packet, parser } from 'mqtt-packet';
 import type { ClientView, MqttServerOptions } from './options.ts';
-import { createMqttServer, type MqttServer } from './server.ts';
+import {
+  createMqttServer,
+  type MqttServer,
+  openMqttServer,
+  type QueuedMessage,
+  type SessionStore,
+  type StoreChange,
+  type StoredMessage,
+  type StoredSession,
+} from './server.ts';
 
 /** Timers that run when the test says so. */
 class FakeTimers implements Timers {
@@ -57,12 +66,30 @@ export interface TestServer {
   dial(version?: 4 | 5): RawClient;
 }
 
+type Overrides = Partial<MqttServerOptions<TestPrincipal>>;
+
 /** A server that lets all in and allows all; what a test needs otherwise it overrides. */
-export function testServer(overrides: Partial<MqttServerOptions<TestPrincipal>> = {}): TestServer {
+export function testServer(overrides: Overrides = {}): TestServer {
+  const { options, ...rest } = testOptions(overrides);
+  return withServer(createMqttServer(options), rest);
+}
+
+/** The same on a store. Its clock begins at `startedAt` and goes with its timers. */
+export async function testServerOn(
+  store: SessionStore,
+  overrides: Overrides = {},
+  startedAt = 1_000_000,
+): Promise<TestServer> {
+  const { options, ...rest } = testOptions(overrides);
+  const clock: Clock = { now: () => startedAt + rest.timers.monotonic() };
+  return withServer(await openMqttServer(options, { store, clock }), rest);
+}
+
+function testOptions(overrides: Overrides) {
   const timers = new FakeTimers();
   const log = recordingLog();
   const events: string[] = [];
-  const server = createMqttServer<TestPrincipal>({
+  const options: MqttServerOptions<TestPrincipal> = {
     log,
     timers,
     ids,
@@ -76,12 +103,17 @@ export function testServer(overrides: Partial<MqttServerOptions<TestPrincipal>> 
     onDisconnected: ({ clientId }: ClientView<TestPrincipal>, reason) =>
       void events.push(`disconnected ${clientId} ${reason}`),
     ...overrides,
-  });
+  };
+  return { options, timers, log, events };
+}
+
+function withServer(
+  server: MqttServer<TestPrincipal>,
+  rest: Pick<TestServer, 'timers' | 'log' | 'events'>,
+): TestServer {
   return {
     server,
-    timers,
-    log,
-    events,
+    ...rest,
     dial(version = 5) {
       const [near, far] = duplexPair();
       server.handle(far, { address: '192.0.2.1' });
@@ -96,6 +128,8 @@ export class RawClient {
   readonly stream: Duplex;
   /** Set once the server has ended the connection. */
   ended = false;
+  /** All bytes that came. */
+  received: Buffer = Buffer.alloc(0);
   readonly #arrived = new EventEmitter();
   readonly #packets: Packet[] = [];
 
@@ -107,7 +141,10 @@ export class RawClient {
       this.#packets.push(packet);
       this.#arrived.emit('change');
     });
-    stream.on('data', (chunk: Buffer) => decoder.parse(chunk));
+    stream.on('data', (chunk: Buffer) => {
+      this.received = Buffer.concat([this.received, chunk]);
+      decoder.parse(chunk);
+    });
     for (const event of ['end', 'close']) {
       stream.on(event, () => {
         this.ended = true;
@@ -177,6 +214,70 @@ export class RawClient {
 
 function isA<C extends Packet['cmd']>(packet: Packet, cmd: C): packet is Extract<Packet, { cmd: C }> {
   return packet.cmd === cmd;
+}
+
+/** A store in memory. Writes wait while `gate` is set, and fail while `failing` is. */
+export class MemoryStore implements SessionStore {
+  readonly sessions = new Map<string, StoredSession>();
+  readonly queued = new Map<number, QueuedMessage>();
+  readonly retained = new Map<string, StoredMessage>();
+  gate: Promise<void> | undefined;
+  failing = false;
+  writes = 0;
+
+  load() {
+    return Promise.resolve({
+      sessions: [...this.sessions.values()],
+      queued: [...this.queued.values()],
+      retained: [...this.retained.values()],
+    });
+  }
+
+  async write(changes: readonly StoreChange[]): Promise<void> {
+    await this.gate;
+    if (this.failing) throw new Error('disk full');
+    this.writes++;
+    for (const change of changes) this.#apply(change);
+  }
+
+  #apply(change: StoreChange): void {
+    switch (change.kind) {
+      case 'session':
+        this.sessions.set(change.session.clientId, structuredClone(change.session));
+        break;
+      case 'session-ended':
+        this.sessions.delete(change.clientId);
+        for (const { clientId, sequence } of [...this.queued.values()]) {
+          if (clientId === change.clientId) this.queued.delete(sequence);
+        }
+        break;
+      case 'queued':
+        if (!this.sessions.has(change.queued.clientId)) throw new Error('a message without a session');
+        this.queued.set(change.queued.sequence, structuredClone(change.queued));
+        break;
+      case 'unqueued':
+        this.queued.delete(change.sequence);
+        break;
+      case 'retained':
+        this.retained.set(change.message.topic, structuredClone(change.message));
+        break;
+      case 'retained-removed':
+        this.retained.delete(change.topic);
+        break;
+    }
+  }
+}
+
+/** The bytes of a packet: its first byte, its length, and the parts of its body; a string is text with its length before. */
+export function bytesOf(header: number, ...parts: readonly (string | Buffer | readonly number[])[]): Buffer {
+  const body = Buffer.concat(
+    parts.map((part) => {
+      if (typeof part !== 'string') return Buffer.from(part);
+      const text = Buffer.from(part);
+      return Buffer.concat([Buffer.from([text.length >> 8, text.length & 0xff]), text]);
+    }),
+  );
+  return Buffer.concat([Buffer.from([header, body.length]), body]);
 }
 
 /** A promise that a test resolves. */

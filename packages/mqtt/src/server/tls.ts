@@ -20,6 +20,9 @@ interface TlsOptions extends Certificates {
   readonly handshakeTimeoutMs?: number;
 }
 
+/** `x-amzn-mqtt-ca` is what AWS clients offer, at any port. */
+const KNOWN_PROTOCOLS = ['x-amzn-mqtt-ca', 'mqtt'];
+
 export interface TlsListener {
   readonly port: number;
   /** Serves new connections with these; open ones stay. Throws what OpenSSL says of bad ones, and then keeps the old. */
@@ -29,8 +32,8 @@ export interface TlsListener {
 }
 
 /**
- * Listens with TLS (1.2 or later) for clients with a certificate and hands their connections to `server`. No ALPN: a client
- * that offers `x-amzn-mqtt-ca`, as the AWS clients do at any port, is served; a list without its name would be fatal.
+ * Listens with TLS (1.2 or later) for clients with a certificate and hands their connections to `server`. A client that offers
+ * a name of MQTT by ALPN is answered with it; one that offers none, or only names we do not know, is served all the same.
  * Rejects with a `Fault` ListenFailed (context: host, port, code) when the port cannot be had.
  */
 export function listenTls(
@@ -45,6 +48,10 @@ export function listenTls(
     handshakeTimeout: options.handshakeTimeoutMs ?? 10_000,
     // Without it an answer waits for the delayed acknowledgement of the one before: 44 ms a request.
     noDelay: true,
+    // A peer that is gone without a word is noticed by TCP where no keep-alive of MQTT was agreed (3.1.1).
+    keepAlive: true,
+    keepAliveInitialDelay: 300_000,
+    ALPNCallback: ({ protocols }) => KNOWN_PROTOCOLS.find((known) => protocols.includes(known)) ?? protocols[0],
   });
   // Connections that are not served yet, by their two ends: the TLS socket does not say which plain one it stands on.
   const handshaking = new Map<string, Socket>();

@@ -1,7 +1,7 @@
 /**
  * Whether a message on `topic` belongs to a subscription to `filter`, both valid. `#` also matches its parent level
- * ([MQTT-4.7.1-1]: `a/#` matches `a`); a filter that starts with a wildcard matches no topic that starts with `$`
- * [MQTT-4.7.2-1].
+ * (`a/#` matches `a`); a filter that starts with a wildcard matches no topic that starts with `$`
+ * [v3 4.7.2-1] [v5 4.7.2-1].
  */
 export function topicMatches(filter: string, topic: string): boolean {
   if (topic.startsWith('$') && (filter.startsWith('+') || filter.startsWith('#'))) return false;

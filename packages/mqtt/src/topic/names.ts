@@ -8,8 +8,8 @@ const PLUS = 0x2b;
 const SLASH = 0x2f;
 
 /**
- * True for a topic that may be published to: 1 to 65,535 bytes of UTF-8 [MQTT-4.7.3-1] [MQTT-4.7.3-3], without U+0000
- * [MQTT-4.7.3-2], without wildcards [MQTT-3.3.2-2], at most 256 levels.
+ * True for a topic that may be published to: 1 to 65,535 bytes of UTF-8, without U+0000 [v3 4.7.3-1 4.7.3-2 4.7.3-3]
+ * [v5 4.7.3-1 4.7.3-2 4.7.3-3], without wildcards [v3 4.7.1-1] [v5 4.7.0-1], at most 256 levels.
  */
 export function isTopicName(topic: string): boolean {
   if (!isPlainText(topic)) return false;
@@ -23,8 +23,8 @@ export function isTopicName(topic: string): boolean {
 }
 
 /**
- * True for a filter that may be subscribed to: as a topic name, and `+` fills a whole level [MQTT-4.7.1-2], `#` a whole
- * last one [MQTT-4.7.1-1]. A shared subscription (`$share/group/filter`) is judged as plain text here.
+ * True for a filter that may be subscribed to: as a topic name, but `+` may fill a whole level, `#` a whole last one
+ * [v3 4.7.1-2 4.7.1-3] [v5 4.7.1-1 4.7.1-2]. A shared subscription (`$share/group/filter`) is judged as plain text here.
  */
 export function isTopicFilter(filter: string): boolean {
   if (!isPlainText(filter)) return false;

@@ -26,7 +26,7 @@ describe('topic names', () => {
     (topic) => expect(isTopicName(topic)).toBe(true),
   );
   test.each(['', 'a+', '+', '#', 'a/#', 'a\0b', 'a'.repeat(65536), '\u00e9'.repeat(32768), '\ud800'])(
-    'refuses an empty, wild, overlong or ill-formed name [MQTT-3.3.2-2] [MQTT-4.7.3-1] [MQTT-4.7.3-2] (%#)',
+    'refuses an empty, wild, overlong or ill-formed name [v3 4.7.1-1 4.7.3-1 4.7.3-2 4.7.3-3] [v5 4.7.3-1 4.7.3-2 4.7.3-3] (%#)',
     (topic) => expect(isTopicName(topic)).toBe(false),
   );
   test('counts bytes of UTF-8, not characters', () => {
@@ -48,7 +48,7 @@ describe('topic filters', () => {
     expect(isTopicFilter(filter)).toBe(true),
   );
   test.each(['', 'a#', '#/a', 'a/#/b', 'a+', '+a', 'a/+b/c', '##', '++', 'a\0', '\udc00'])(
-    'refuses a misplaced wildcard [MQTT-4.7.1-1] [MQTT-4.7.1-2] (%#)',
+    'refuses a misplaced wildcard [v3 4.7.1-2 4.7.1-3] [v5 4.7.1-1 4.7.1-2] (%#)',
     (filter) => expect(isTopicFilter(filter)).toBe(false),
   );
 });
@@ -69,7 +69,7 @@ describe('matching', () => {
     ['$SYS/#', '$SYS/monitor', true],
     ['a/$x', 'a/$x', true],
     ['a/+', 'a/$x', true],
-  ])('%s against %s is %s [MQTT-4.7.2-1]', (filter, topic, expected) => {
+  ])('%s against %s is %s [v3 4.7.2-1] [v5 4.7.2-1]', (filter, topic, expected) => {
     expect(topicMatches(filter, topic)).toBe(expected);
   });
 

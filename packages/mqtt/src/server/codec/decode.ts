@@ -88,10 +88,11 @@ const AUTH = 15;
 
 /**
  * Decodes the first packet of a connection. Throws a `Violation`: unsupportedProtocolVersion for anything but MQTT 3.1.1
- * and 5 [MQTT-3.1.2-1] [MQTT-3.1.2-2], and one that only closes the connection for all else that is wrong.
+ * and 5 [v3 3.1.2-1 3.1.2-2] [v5 3.1.2-1 3.1.2-2], and one that only closes the connection for all else that is wrong
+ * [v3 3.2.2-6].
  */
 export function decodeConnect(frame: Frame): ConnectPacket {
-  // [MQTT-3.1.0-1] The first packet from a client must be a CONNECT.
+  // The first packet from a client must be a CONNECT [v3 3.1.0-1] [v5 3.1.0-1].
   if (frame.header >> 4 !== CONNECT) throw protocolError('the first packet is not a CONNECT');
   if (frame.header !== 0x10) throw malformed('a reserved header flag is set');
   const reader = new Reader(frame.body);
@@ -101,18 +102,21 @@ export function decodeConnect(frame: Frame): ConnectPacket {
     throw new Violation(REASON.unsupportedProtocolVersion, 'the protocol is not MQTT 3.1.1 or 5');
   }
   const flags = reader.byte();
-  if (flags & 0x01) throw malformed('the reserved connect flag is set'); // [MQTT-3.1.2-3]
+  if (flags & 0x01) throw malformed('the reserved connect flag is set'); // [v3 3.1.2-3] [v5 3.1.2-3]
   const hasWill = (flags & 0x04) !== 0;
   const willQos = (flags >> 3) & 0x03;
   const willRetain = (flags & 0x20) !== 0;
-  // [MQTT-3.1.2-11] [MQTT-3.1.2-12] [MQTT-3.1.2-13]
+  // [v3 3.1.2-11 3.1.2-13 3.1.2-14 3.1.2-15] [v5 3.1.2-11 3.1.2-12 3.1.2-13]
   if (willQos === 3 || (!hasWill && (willQos !== 0 || willRetain))) throw malformed('the will flags contradict');
   const hasPassword = (flags & 0x40) !== 0;
   const hasUsername = (flags & 0x80) !== 0;
-  // 3.1.1 [MQTT-3.1.2-22]; MQTT 5 allows a password alone.
+  // [v3 3.1.2-22]; MQTT 5 allows a password alone.
   if (version === 4 && hasPassword && !hasUsername) throw malformed('a password without a user name');
   const keepAliveSeconds = reader.u16();
   const properties = version === 5 ? readProperties(reader, ALLOWED.connect) : NO_PROPERTIES;
+  // The fields are there if their flags say so, in this order, and no others [v3 3.1.2-9 3.1.2-18 3.1.2-19 3.1.2-20 3.1.2-21
+  // 3.1.3-1 3.1.3-3 3.1.3-4 3.1.3-10 3.1.3-11] [v5 3.1.2-9 3.1.2-16 3.1.2-17 3.1.2-18 3.1.2-19 3.1.3-1 3.1.3-3 3.1.3-4 3.1.3-11
+  // 3.1.3-12].
   const clientId = reader.string();
   const will = hasWill ? decodeWill(reader, version, willQos, willRetain) : undefined;
   const username = hasUsername ? reader.string() : undefined;
@@ -136,7 +140,8 @@ export function decode(frame: Frame, version: ProtocolVersion): InboundPacket {
   const flags = frame.header & 0x0f;
   const type = frame.header >> 4;
   if (type === PUBLISH) return decodePublish(flags, frame.body, version);
-  // [MQTT-2.1.3-1] Reserved flags have the one value of the table.
+  // Reserved flags have the one value of the table [v3 2.2.2-2 3.8.1-1 3.10.1-1 3.14.1-1] [v5 2.1.3-1 3.8.1-1 3.10.1-1 3.14.1-1
+  // 3.15.1-1].
   if (flags !== (type === SUBSCRIBE || type === UNSUBSCRIBE || type === 6 ? 0x02 : 0)) {
     throw malformed('a reserved header flag is set');
   }
@@ -153,10 +158,10 @@ export function decode(frame: Frame, version: ProtocolVersion): InboundPacket {
     case DISCONNECT:
       return decodeDisconnect(frame.body, version);
     case CONNECT:
-      // [MQTT-3.1.0-2]
+      // [v3 3.1.0-2] [v5 3.1.0-2]
       throw protocolError('a second CONNECT');
     case AUTH:
-      // No authentication method was agreed, so no AUTH may come [MQTT-4.12.0-7].
+      // No authentication method was agreed, so no AUTH may come.
       throw protocolError('an AUTH packet without an authentication method');
     default:
       throw protocolError(`packet type ${type} is not for this server`);
@@ -166,10 +171,10 @@ export function decode(frame: Frame, version: ProtocolVersion): InboundPacket {
 function decodePublish(flags: number, body: Buffer, version: ProtocolVersion): PublishPacket {
   const qos = (flags >> 1) & 0x03;
   const dup = (flags & 0x08) !== 0;
-  if (qos === 3) throw malformed('a PUBLISH of QoS 3'); // [MQTT-3.3.1-4]
-  if (dup && qos === 0) throw malformed('DUP is set with QoS 0'); // [MQTT-3.3.1-2]
+  if (qos === 3) throw malformed('a PUBLISH of QoS 3'); // [v3 3.3.1-4] [v5 3.3.1-4]
+  if (dup && qos === 0) throw malformed('DUP is set with QoS 0'); // [v3 3.3.1-2] [v5 3.3.1-2]
   const reader = new Reader(body);
-  const topic = reader.string();
+  const topic = reader.string(); // [v3 3.3.2-1] [v5 3.3.2-1]
   const packetId = qos > 0 ? packetIdOf(reader) : 0;
   let properties: Properties = NO_PROPERTIES;
   let passed = NO_BYTES;
@@ -185,7 +190,7 @@ function decodePublish(flags: number, body: Buffer, version: ProtocolVersion): P
 function decodePuback(body: Buffer, version: ProtocolVersion): InboundPacket {
   const reader = new Reader(body);
   const packetId = packetIdOf(reader);
-  // The reason only says how the client liked the message: the delivery is complete either way [MQTT-4.3.2-3].
+  // The reason only says how the client liked the message: the delivery is complete either way.
   if (version === 5 && reader.left > 0) reader.byte();
   if (version === 5 && reader.left > 0) readProperties(reader, ALLOWED.puback);
   reader.finish();
@@ -198,19 +203,19 @@ function decodeSubscribe(body: Buffer, version: ProtocolVersion): SubscribePacke
   const properties = version === 5 ? readProperties(reader, ALLOWED.subscribe) : NO_PROPERTIES;
   const requests: SubscriptionRequest[] = [];
   while (reader.left > 0) {
-    const filter = reader.string();
+    const filter = reader.string(); // [v3 3.8.3-1] [v5 3.8.3-1]
     const options = reader.byte();
     const qos = options & 0x03;
     const retainHandling = (options >> 4) & 0x03;
     const reserved = version === 5 ? options & 0xc0 : options & 0xfc;
-    if (reserved !== 0 || qos === 3) throw malformed('reserved subscription options are set'); // [MQTT-3.8.3-5]
+    if (reserved !== 0 || qos === 3) throw malformed('reserved subscription options are set'); // [v3 3.8.3-4] [v5 3.8.3-5]
     if (retainHandling === 3) throw protocolError('retain handling is 3');
     const noLocal = (options & 0x04) !== 0;
-    // [MQTT-3.8.3-4]
+    // [v5 3.8.3-4]
     if (noLocal && filter.startsWith('$share/')) throw protocolError('No Local on a shared subscription');
     requests.push({ filter, qos, noLocal, retainAsPublished: (options & 0x08) !== 0, retainHandling });
   }
-  if (requests.length === 0) throw protocolError('a SUBSCRIBE without a filter'); // [MQTT-3.8.3-2]
+  if (requests.length === 0) throw protocolError('a SUBSCRIBE without a filter'); // [v3 3.8.3-3] [v5 3.8.3-2]
   return { type: 'subscribe', packetId, identifier: properties.subscriptionIdentifier, requests };
 }
 
@@ -219,8 +224,8 @@ function decodeUnsubscribe(body: Buffer, version: ProtocolVersion): UnsubscribeP
   const packetId = packetIdOf(reader);
   if (version === 5) readProperties(reader, ALLOWED.unsubscribe);
   const filters: string[] = [];
-  while (reader.left > 0) filters.push(reader.string());
-  if (filters.length === 0) throw protocolError('an UNSUBSCRIBE without a filter'); // [MQTT-3.10.3-2]
+  while (reader.left > 0) filters.push(reader.string()); // [v3 3.10.3-1] [v5 3.10.3-1]
+  if (filters.length === 0) throw protocolError('an UNSUBSCRIBE without a filter'); // [v3 3.10.3-2] [v5 3.10.3-2]
   return { type: 'unsubscribe', packetId, filters };
 }
 
@@ -234,6 +239,6 @@ function decodeDisconnect(body: Buffer, version: ProtocolVersion): DisconnectPac
 
 function packetIdOf(reader: Reader): number {
   const packetId = reader.u16();
-  if (packetId === 0) throw protocolError('packet identifier 0'); // [MQTT-2.2.1-3]
+  if (packetId === 0) throw protocolError('packet identifier 0'); // [v3 2.3.1-1]
   return packetId;
 }

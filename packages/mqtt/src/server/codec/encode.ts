@@ -3,6 +3,7 @@ import { REASON } from '../reasons.ts';
 import type { ProtocolVersion } from './decode.ts';
 import { encodeAdded } from './properties.ts';
 
+// Reserved flags are written as the table has them [v3 2.2.2-1], and a length of 0 where there are no properties [v5 2.2.2-1].
 // PUBLISH and PUBACK, the packets that come by the thousand, are written by hand: properties are copied as the bytes
 // they came in, and packets are shared between subscribers. The rest is written by mqtt-packet, whose cache of all
 // 65,536 numbers (6 MB) is then not worth its memory.
@@ -31,7 +32,10 @@ export const PINGRESP: Buffer = Buffer.from([0xd0, 0]);
 /** The most that the length field of a packet can say, in bytes. */
 const MAX_REMAINING = 268_435_455;
 
-/** One PUBLISH packet; undefined when it is larger than MQTT can say. */
+/**
+ * One PUBLISH packet; undefined when it is larger than MQTT can say. With QoS 0 it has no identifier and no DUP [v3 2.3.1-5
+ * 3.3.1-2 4.3.1-1] [v5 2.2.1-2 3.3.1-2 4.3.1-1].
+ */
 export function encodePublish(
   version: ProtocolVersion,
   content: PublishContent,
@@ -62,7 +66,10 @@ export function encodePublish(
   return packet;
 }
 
-/** A PUBACK; the reason is left out where it is success or the version has none. */
+/**
+ * A PUBACK; the reason is left out where it is success or the version has none [v5 3.4.2-1]. Like all our answers it has no
+ * Reason String and no User Property, asked for or not [v5 3.1.2-29 3.4.2-2 3.4.2-3 3.9.2-1 3.9.2-2 3.11.2-1 3.11.2-2].
+ */
 export function encodePuback(version: ProtocolVersion, packetId: number, reason: number): Buffer {
   const high = packetId >> 8;
   const low = packetId & 0xff;
@@ -72,7 +79,10 @@ export function encodePuback(version: ProtocolVersion, packetId: number, reason:
 
 type ConnackProperties = NonNullable<IConnackPacket['properties']>;
 
-/** A CONNACK; `reason` is of MQTT 5 and becomes the nearest return code of 3.1.1. */
+/**
+ * A CONNACK; `reason` is of MQTT 5 and becomes the nearest return code of 3.1.1. A refusal has no session [v3 3.2.2-4]
+ * [v5 3.2.2-1 3.2.2-6 3.2.2-8]. Response Information and what explains are never in it [v5 3.1.2-28 3.2.2-19 3.2.2-20].
+ */
 export function encodeConnack(
   version: ProtocolVersion,
   reason: number,
@@ -92,11 +102,15 @@ const RETURN_CODES: ReadonlyMap<number, number> = new Map([
   [REASON.clientIdNotValid, 2],
   [REASON.serverUnavailable, 3],
   [REASON.quotaExceeded, 3],
+  [REASON.connectionRateExceeded, 3],
   [REASON.badCredentials, 4],
   [REASON.notAuthorized, 5],
 ]);
 
-/** A SUBACK with one code a filter, in their order [MQTT-3.8.4-6]; 3.1.1 knows one failure, 0x80. */
+/**
+ * A SUBACK with the identifier of its request and one code a filter, in their order [v3 2.3.1-7 3.8.4-2 3.9.3-1]
+ * [v5 2.2.1-6 3.8.4-2 3.8.4-6 3.9.3-1 3.9.3-2]; 3.1.1 knows one failure, 0x80 [v3 3.9.3-2].
+ */
 export function encodeSuback(version: ProtocolVersion, packetId: number, codes: readonly number[]): Buffer {
   const granted = version === 5 ? [...codes] : codes.map((code) => Math.min(code, REASON.unspecified));
   return generate({ cmd: 'suback', messageId: packetId, granted }, { protocolVersion: version });
@@ -106,7 +120,7 @@ export function encodeUnsuback(version: ProtocolVersion, packetId: number, codes
   return generate({ cmd: 'unsuback', messageId: packetId, granted: [...codes] }, { protocolVersion: version });
 }
 
-/** A DISCONNECT from the server, which only MQTT 5 has. */
+/** A DISCONNECT from the server, which only MQTT 5 has: a reason and nothing else [v5 3.14.2-1 3.14.2-2 3.14.2-3 3.14.2-4]. */
 export function encodeDisconnect(reason: number): Buffer {
   return Buffer.from([0xe0, 1, reason]);
 }

@@ -29,6 +29,11 @@ export class FrameReader {
     this.#maximumBytes = maximumBytes;
   }
 
+  /** Bytes kept of what has arrived. */
+  get heldBytes(): number {
+    return this.#chunk.length - this.#at + (this.#partial?.length ?? 0);
+  }
+
   push(chunk: Buffer): void {
     const rest = this.#chunk.length - this.#at;
     this.#chunk = rest === 0 ? chunk : Buffer.concat([this.#chunk.subarray(this.#at), chunk]);

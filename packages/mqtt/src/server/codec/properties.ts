@@ -11,7 +11,7 @@ export interface MessageProperties {
   readonly contentType?: string;
   readonly responseTopic?: string;
   readonly correlationData?: Uint8Array;
-  /** In their order, which MQTT keeps [MQTT-3.3.2-18]; a name may occur more than once. */
+  /** In their order, which MQTT keeps; a name may occur more than once. */
   readonly userProperties?: readonly (readonly [name: string, value: string])[];
 }
 
@@ -88,7 +88,10 @@ export const ALLOWED = {
   disconnect: new Set<number>([ID.sessionExpiryInterval, ID.reasonString, ID.userProperty]),
 } as const;
 
-/** Properties a server sends on unaltered [MQTT-3.3.2-4] [MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-17] [MQTT-3.3.2-20]. */
+/**
+ * Properties a server sends on unaltered, as the bytes they came in, and so in their order [v5 3.3.2-4 3.3.2-15 3.3.2-16
+ * 3.3.2-17 3.3.2-18 3.3.2-20 3.1.3-10].
+ */
 const PASSED = new Set<number>([
   ID.payloadFormatIndicator,
   ID.contentType,
@@ -130,10 +133,10 @@ function readProperty(id: number, reader: Reader, properties: Properties): void 
       properties.messageExpiryInterval = reader.u32();
       break;
     case ID.contentType:
-      properties.contentType = reader.string();
+      properties.contentType = reader.string(); // [v5 3.3.2-19]
       break;
     case ID.responseTopic:
-      properties.responseTopic = reader.string();
+      properties.responseTopic = reader.string(); // [v5 3.3.2-13]
       break;
     case ID.correlationData:
       properties.correlationData = reader.binary();
@@ -173,7 +176,7 @@ function readProperty(id: number, reader: Reader, properties: Properties): void 
       break;
     case ID.userProperty:
       properties.userProperties ??= [];
-      properties.userProperties.push([reader.string(), reader.string()]);
+      properties.userProperties.push([reader.string(), reader.string()]); // [v5 1.5.7-1]
       break;
     case ID.maximumPacketSize:
       properties.maximumPacketSize = positive(reader.u32(), 'maximum packet size');
@@ -211,7 +214,10 @@ export function encodePassed(properties: MessageProperties): Buffer {
   return parts.length === 0 ? NO_BYTES : Buffer.concat(parts);
 }
 
-/** The properties a server adds to a message at each delivery. */
+/**
+ * The properties a server adds to a message at each delivery. Topic aliases are not among them: they would have to be the
+ * client's [v5 3.1.2-26 3.1.2-27 3.3.2-8 3.3.2-11].
+ */
 export function encodeAdded(expirySeconds: number | undefined, identifiers: readonly number[] | undefined): Buffer {
   if (expirySeconds === undefined && identifiers === undefined) return NO_BYTES;
   const bytes: number[] = [];

@@ -32,7 +32,7 @@ export class Reader {
     return this.bytes.readUInt32BE(this.#advance(4));
   }
 
-  /** A variable byte integer, at most 4 bytes and in its shortest form [MQTT-1.5.5-1]. */
+  /** A variable byte integer, at most 4 bytes and in its shortest form [v5 1.5.5-1]. */
   varint(): number {
     let value = 0;
     for (let shift = 0; shift < 28; shift += 7) {
@@ -55,7 +55,7 @@ export class Reader {
     return this.take(this.u16());
   }
 
-  /** A UTF-8 string: well-formed [MQTT-1.5.4-1], without U+0000 [MQTT-1.5.4-2], a BOM kept [MQTT-1.5.4-3]. */
+  /** A UTF-8 string: well-formed, without U+0000, a byte order mark kept [v3 1.4.0-1 1.4.0-2 1.4.0-3] [v5 1.5.4-1 1.5.4-2 1.5.4-3]. */
   string(): string {
     const length = this.u16();
     const start = this.#advance(length);
