@@ -79,6 +79,11 @@ function isDeeper(value: Json | undefined, levels: number): boolean {
   );
 }
 
+/** Device Shadow: what may name a shadow. Over MQTT the name is a level of the topic, where nearly anything can stand. */
+export function isShadowName(name: string): boolean {
+  return /^[$a-zA-Z0-9:_-]{1,64}$/.test(name);
+}
+
 /** The client token of a `get` or `delete` request; its payload may be empty or anything else. */
 export function shadowRequestToken(bytes: Uint8Array): string | undefined {
   try {

@@ -4,6 +4,7 @@ import {
   applyShadowDelete,
   applyShadowUpdate,
   DEPLOYMENT_SHADOW,
+  isShadowName,
   parseShadowUpdate,
   type Shadow,
   shadowDocument,
@@ -70,6 +71,7 @@ function answerOne(
   const name = request.name === '' ? undefined : request.name;
   const token = shadowRequestToken(request.payload);
   try {
+    if (name !== undefined && !isShadowName(name)) throw new Fault('InvalidRequestException', 'Invalid shadow name');
     switch (request.action) {
       case 'get':
         return { answer: accepted(shadowDocument(current, now, name, token)) };

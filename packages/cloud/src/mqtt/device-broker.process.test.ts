@@ -220,6 +220,25 @@ describe('jobs', () => {
   });
 });
 
+describe('shadows', () => {
+  test.each(['n'.repeat(65), 'with blanks', '\u{10ffff}', '..', 'a*b'])(
+    'of the name %s, which the API would refuse, are rejected and not stored',
+    async (name) => {
+      const client = await connected();
+      const topic = `$aws/things/core/shadow/name/${name}/update`;
+      const update = { state: { reported: { a: 1 } }, clientToken: 't' };
+      expect(await request(client, topic, update, 'rejected')).toMatchObject({ code: 400, clientToken: 't' });
+      expect((await cloud.app.shadows.names('core', { limit: 10 })).items).toEqual([]);
+    },
+  );
+
+  test.each(['n'.repeat(64), '$a:B_9-', '__proto__'])('of the name %s are stored', async (name) => {
+    const client = await connected();
+    await request(client, `$aws/things/core/shadow/name/${name}/update`, { state: { reported: { a: 1 } } });
+    expect((await cloud.app.shadows.names('core', { limit: 10 })).items).toEqual([name]);
+  });
+});
+
 describe('a device that was away', () => {
   const notify = jobs('core', `notify-${namespace}`);
   const notified = async (client: TestClient) => JSON.parse((await client.next(notify)).payload).jobs;
