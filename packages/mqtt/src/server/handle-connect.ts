@@ -38,7 +38,7 @@ export function handleConnect<P>(connection: Connection<P>, packet: ConnectPacke
     (result) => {
       if (connection.closed) return;
       if (result.allow) {
-        accept(connection, packet, request, result.principal, assigned);
+        accept(connection, packet, request, result, assigned);
         connection.proceed();
       } else connection.refuse(REFUSALS[result.reason], result.reason, { clientId: request.clientId });
     },
@@ -80,7 +80,7 @@ function accept<P>(
   connection: Connection<P>,
   packet: ConnectPacket,
   request: ConnectRequest,
-  principal: P,
+  { principal, transient = false }: Extract<AuthenticateResult<P>, { allow: true }>,
   assigned: string | undefined,
 ): void {
   const { broker, peer } = connection;
@@ -99,14 +99,14 @@ function accept<P>(
     });
     return;
   }
-  const opening = broker.openSession(view, packet.clean);
+  const opening = broker.openSession(view, packet.clean || transient);
   if (!opening) {
     connection.refuse(REASON.quotaExceeded, 'too many sessions', { clientId: request.clientId });
     return;
   }
   const { session, present } = opening;
   const askedExpiry = version === 5 ? (properties.sessionExpiryInterval ?? 0) : packet.clean ? 0 : 0xffffffff;
-  session.expirySeconds = Math.min(askedExpiry, limits.sessionExpirySeconds);
+  session.expirySeconds = transient ? 0 : Math.min(askedExpiry, limits.sessionExpirySeconds);
   const keepAliveSeconds = keepAliveOf(packet, limits.keepAliveSeconds);
   // [MQTT-3.2.2-2] [MQTT-3.2.2-3] Session Present says whether the server has the session, truthfully.
   const connack = encodeConnack(version, REASON.success, present, {
