@@ -34,7 +34,10 @@ const sources: readonly Source[] = [
       ListThingsInThingGroup ListThingGroupsForThing DescribeEndpoint
       DescribeJob ListJobs GetJobDocument ListJobExecutionsForJob ListJobExecutionsForThing DescribeJobExecution CancelJob
       CreateKeysAndCertificate DescribeCertificate UpdateCertificate DeleteCertificate ListCertificates
-      CreatePolicy GetPolicy ListPolicies DeletePolicy AttachPolicy DetachPolicy ListAttachedPolicies`),
+      CreatePolicy GetPolicy ListPolicies DeletePolicy AttachPolicy DetachPolicy ListAttachedPolicies
+      CreateProvisioningTemplate DescribeProvisioningTemplate UpdateProvisioningTemplate DeleteProvisioningTemplate
+      ListProvisioningTemplates CreateProvisioningTemplateVersion DescribeProvisioningTemplateVersion
+      DeleteProvisioningTemplateVersion ListProvisioningTemplateVersions CreateProvisioningClaim RegisterThing`),
   },
   {
     service: 'iot-data',

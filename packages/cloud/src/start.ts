@@ -9,6 +9,7 @@ import { createBus } from './adapters/bus.ts';
 import { openCertificateAuthority } from './adapters/certificates/certificate-authority.ts';
 import { openContentStore } from './adapters/content/content-store.ts';
 import { lockFolder } from './adapters/lock-folder.ts';
+import { createOwnershipTokens } from './adapters/ownership-tokens.ts';
 import { openPostgres } from './adapters/postgres/postgres.ts';
 import { openSqlite } from './adapters/sqlite/sqlite.ts';
 import type { Account } from './app/context.ts';
@@ -67,7 +68,8 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
   closers.push(() => storage.close());
   const content = await openContentStore(join(dataFolder, 'content'));
   const authority = await openCertificateAuthority({ folder: join(dataFolder, 'ca'), names, clock });
-  const secret = await artifactSecret(dataFolder);
+  const secret = await keptSecret(dataFolder, 'artifact-urls.key');
+  const tokens = createOwnershipTokens({ secret: await keptSecret(dataFolder, 'ownership-tokens.key'), clock });
   const bus = createBus(log);
 
   // URLs and answers name ports that are known only once the listeners have them.
@@ -87,7 +89,7 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
       return ports.mqttPort;
     },
   };
-  const deps = { storage, content, authority, urls, bus, clock, ids, log, account };
+  const deps = { storage, content, authority, urls, tokens, bus, clock, ids, log, account };
   const app = createApp(deps);
 
   const server = await authority.serverCertificate();
@@ -140,10 +142,10 @@ async function asked<T>(option: string, port: number, listening: Promise<T>): Pr
   }
 }
 
-/** What pre-signed artifact URLs are signed with: made once, so that URLs outlive a restart. */
-async function artifactSecret(dataFolder: string): Promise<Uint8Array> {
+/** What pre-signed URLs or tokens are signed with: made once, so that they outlive a restart. */
+async function keptSecret(dataFolder: string, name: string): Promise<Uint8Array> {
   const folder = join(dataFolder, 'secrets');
-  const file = join(folder, 'artifact-urls.key');
+  const file = join(folder, name);
   await ensureFolder(folder, 0o700);
   try {
     return await readFile(file);

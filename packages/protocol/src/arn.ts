@@ -34,6 +34,7 @@ export const thingGroupArn = (scope: ArnScope, name: string) => `${iot(scope)}:t
 export const jobArn = (scope: ArnScope, jobId: string) => `${iot(scope)}:job/${jobId}`;
 export const certificateArn = (scope: ArnScope, certificateId: string) => `${iot(scope)}:cert/${certificateId}`;
 export const policyArn = (scope: ArnScope, name: string) => `${iot(scope)}:policy/${name}`;
+export const provisioningTemplateArn = (scope: ArnScope, name: string) => `${iot(scope)}:provisioningtemplate/${name}`;
 
 /** A Greengrass ARN. `account` is `aws` in the ARN of a public component. */
 export type GreengrassArn = ArnScope &

@@ -10,6 +10,7 @@ import {
   parseGreengrassArn,
   parseIotArn,
   policyArn,
+  provisioningTemplateArn,
   type TargetKind,
   thingArn,
   thingGroupArn,
@@ -23,6 +24,7 @@ export interface Arns {
   group(name: string): string;
   certificate(id: string): string;
   policy(name: string): string;
+  provisioningTemplate(name: string): string;
   job(id: string): string;
   componentVersion(name: string, version: string): string;
   deployment(id: string): string;
@@ -42,6 +44,7 @@ export function createArns(account: Account): Arns {
     group: (name) => thingGroupArn(scope, name),
     certificate: (id) => certificateArn(scope, id),
     policy: (name) => policyArn(scope, name),
+    provisioningTemplate: (name) => provisioningTemplateArn(scope, name),
     job: (id) => jobArn(scope, id),
     componentVersion: (name, version) => componentVersionArn(scope, name, version),
     deployment: (id) => deploymentArn(scope, id),

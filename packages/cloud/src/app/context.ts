@@ -3,6 +3,7 @@ import type { ArtifactUrls } from '../ports/artifact-urls.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { CertificateAuthority } from '../ports/certificate-authority.ts';
 import type { ContentStore } from '../ports/content.ts';
+import type { OwnershipTokens } from '../ports/ownership-tokens.ts';
 import type { Storage } from '../ports/storage.ts';
 
 /** Whose resources these are: the middle of every ARN. */
@@ -19,6 +20,7 @@ export interface AppDeps {
   readonly content: ContentStore;
   readonly authority: CertificateAuthority;
   readonly urls: ArtifactUrls;
+  readonly tokens: OwnershipTokens;
   readonly bus: Bus;
   readonly clock: Clock;
   readonly ids: Ids;

@@ -10,6 +10,7 @@ import { createGroups } from './groups.ts';
 import { createJobs } from './jobs.ts';
 import { createContentSweep, createObjects } from './objects.ts';
 import { createPolicies } from './policies.ts';
+import { createProvisioning } from './provisioning.ts';
 import { createShadows } from './shadows.ts';
 import { createTags } from './tags.ts';
 import { createThings } from './things.ts';
@@ -31,5 +32,6 @@ export function createApp(deps: AppDeps): App {
     tags: createTags(deps),
     objects: createObjects(deps, gate, sweep),
     access: createAccess(deps),
+    provisioning: createProvisioning(deps),
   };
 }

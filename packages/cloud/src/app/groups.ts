@@ -1,11 +1,12 @@
 import { iotAlreadyExists, iotInvalid, iotNotFound, iotVersionConflict } from '../domain/faults.ts';
 import type { ThingGroup } from '../domain/registry/registry.ts';
-import { attributesRefusal, depthRefusal, joinRefusal, sameGroup } from '../domain/registry/registry-rules.ts';
+import { attributesRefusal, depthRefusal, sameGroup } from '../domain/registry/registry-rules.ts';
 import type { Tx } from '../ports/storage.ts';
 import type { GroupUseCases } from './app.ts';
 import { createArns } from './arns.ts';
 import type { AppDeps } from './context.ts';
-import { removeGroupExecutions, removeMemberExecutions } from './membership-effects.ts';
+import { joinGroup, leaveGroup, requireGroup } from './group-membership.ts';
+import { removeGroupExecutions } from './membership-effects.ts';
 
 /** IoT: attributes of a thing group. */
 const maxAttributes = 50;
@@ -69,17 +70,8 @@ export function createGroups(deps: AppDeps): GroupUseCases {
 
     async addThing(groupName, thing) {
       const joined = await storage.write(async (tx) => {
-        await requireGroup(tx, groupName);
         await requireThing(tx, thing);
-        const present = await tx.groups.ofThing(thing);
-        if (present.includes(groupName)) return false;
-        const ancestries = [];
-        for (const name of present) ancestries.push({ name, ancestry: await tx.groups.ancestry(name) });
-        const group = { name: groupName, ancestry: await tx.groups.ancestry(groupName) };
-        const refusal = joinRefusal(group, ancestries);
-        if (refusal !== undefined) throw iotInvalid(refusal);
-        await tx.groups.add(groupName, thing, clock.now());
-        return true;
+        return joinGroup(tx, groupName, thing, clock.now());
       });
       if (joined) bus.publish({ kind: 'rollout' });
     },
@@ -88,10 +80,7 @@ export function createGroups(deps: AppDeps): GroupUseCases {
       const changed = await storage.write(async (tx) => {
         await requireGroup(tx, groupName);
         await requireThing(tx, thing);
-        if (!(await tx.groups.ofThing(thing)).includes(groupName)) return [];
-        const affected = await removeMemberExecutions(tx, groupName, [thing], clock.now());
-        await tx.groups.remove(groupName, thing);
-        return affected;
+        return leaveGroup(tx, groupName, thing, clock.now());
       });
       if (changed.length > 0) bus.publish({ kind: 'pending-changed', things: changed });
     },
@@ -117,12 +106,6 @@ export function createGroups(deps: AppDeps): GroupUseCases {
         return result;
       }),
   };
-}
-
-async function requireGroup(tx: Tx, name: string): Promise<ThingGroup> {
-  const group = await tx.groups.get(name);
-  if (group === undefined) throw iotNotFound('Thing group', name);
-  return group;
 }
 
 async function requireThing(tx: Tx, name: string): Promise<void> {

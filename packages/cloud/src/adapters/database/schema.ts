@@ -133,6 +133,17 @@ export interface ObjectRow {
   modified_at: number;
 }
 
+export interface ProvisioningTemplateRow {
+  name: string;
+  description: string | null;
+  enabled: Flag;
+  role_arn: string;
+  default_version: number;
+  last_version: number;
+  created_at: number;
+  updated_at: number;
+}
+
 export interface Schema {
   thing: ThingRow;
   /** Attributes of things, one a row, to be found by name and value. */
@@ -177,6 +188,10 @@ export interface Schema {
   bucket: { name: string; created_at: number };
   object: ObjectRow;
   access_key: { id: string; secret: string; created_at: number };
+  provisioning_template: ProvisioningTemplateRow;
+  provisioning_template_version: { template: string; version: number; body: string; created_at: number };
+  /** Certificates that are made to provision with. */
+  provisioning_claim: { certificate_id: string; template: string; expires_at: number };
 }
 
 /** What a store runs its queries through: a transaction, or the reading connection. */

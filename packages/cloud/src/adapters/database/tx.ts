@@ -8,6 +8,7 @@ import { executionStore } from './stores/executions.ts';
 import { groupStore } from './stores/groups.ts';
 import { jobStore } from './stores/jobs.ts';
 import { objectIndex } from './stores/objects.ts';
+import { provisioningStore } from './stores/provisioning.ts';
 import { accessKeyStore, idempotencyStore, tagStore } from './stores/requests.ts';
 import { shadowStore } from './stores/shadows.ts';
 import { thingStore } from './stores/things.ts';
@@ -29,5 +30,6 @@ export function createTx(db: Queries, shards: number): Tx {
     idempotency: idempotencyStore(db),
     objects: objectIndex(db),
     accessKeys: accessKeyStore(db),
+    provisioning: provisioningStore(db),
   };
 }

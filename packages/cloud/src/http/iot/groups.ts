@@ -109,7 +109,8 @@ function namedGroup(name: string, account: Account) {
 }
 
 /** IoT has tags as a list; a key twice is a mistake. */
-function tagMap(tags: readonly { readonly Key: string; readonly Value?: string | undefined }[]) {
+/** Tags as they are kept. */
+export function tagMap(tags: readonly { readonly Key: string; readonly Value?: string | undefined }[]) {
   const map = new Map(tags.map(({ Key, Value = '' }) => [Key, Value]));
   if (map.size < tags.length) throw new Fault('InvalidRequestException', 'tags: a key is given twice');
   return Object.fromEntries(map);

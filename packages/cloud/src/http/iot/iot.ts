@@ -6,6 +6,7 @@ import { endpointHandlers } from './endpoints.ts';
 import { groupHandlers } from './groups.ts';
 import { jobHandlers } from './jobs.ts';
 import { policyHandlers } from './policies.ts';
+import { provisioningHandlers } from './provisioning.ts';
 import { thingHandlers } from './things.ts';
 
 /** Every operation that is served: one that lacks its handler is a type error. */
@@ -16,6 +17,7 @@ const handlers: Handlers<typeof iot.operations> = {
   ...policyHandlers,
   ...endpointHandlers,
   ...jobHandlers,
+  ...provisioningHandlers,
 };
 
 /** The part of AWS IoT Core that Greengrass needs, signed. */

@@ -1,5 +1,6 @@
 import { initial } from './0001-initial.ts';
 import { rolloutCursor } from './0002-rollout-cursor.ts';
+import { provisioning } from './0005-provisioning.ts';
 
 /** One step of the schema. Steps are only ever appended: a released one never changes. */
 export interface Migration {
@@ -15,4 +16,4 @@ export interface ColumnTypes {
 }
 
 /** Every step, in order, numbered from 1 without a gap. */
-export const migrations: readonly Migration[] = [initial, rolloutCursor];
+export const migrations: readonly Migration[] = [initial, rolloutCursor, provisioning];
