@@ -12,6 +12,7 @@ export default defineConfig({
           exclude: ['**/*.process.test.ts', '**/node_modules/**'],
           pool: 'threads',
           isolate: false,
+          testTimeout: 30_000, // A limit for a wedged test, not a measure: shared machines are slow at times.
         },
       },
       {

@@ -40,7 +40,10 @@ const sources: readonly Source[] = [
       CreatePolicy GetPolicy ListPolicies DeletePolicy AttachPolicy DetachPolicy ListAttachedPolicies
       CreateRoleAlias DescribeRoleAlias UpdateRoleAlias DeleteRoleAlias ListRoleAliases
       UpdateThingGroup UpdateThingGroupsForThing TagResource UntagResource ListTagsForResource
-      CancelJobExecution DeleteJob DeleteJobExecution`),
+      CancelJobExecution DeleteJob DeleteJobExecution
+      CreateProvisioningTemplate DescribeProvisioningTemplate UpdateProvisioningTemplate DeleteProvisioningTemplate
+      ListProvisioningTemplates CreateProvisioningTemplateVersion DescribeProvisioningTemplateVersion
+      DeleteProvisioningTemplateVersion ListProvisioningTemplateVersions CreateProvisioningClaim RegisterThing`),
   },
   {
     service: 'iot-data',

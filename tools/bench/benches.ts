@@ -1,11 +1,11 @@
 import type { Figure } from './figure.ts';
-import { fleetBench } from './fleet.ts';
+import { fleet } from './fleet.ts';
 import { mqttBench } from './mqtt.ts';
 import { oneDevice } from './one-device.ts';
 
 /** Every bench by the name it is run with. */
 export const benches: ReadonlyMap<string, () => Promise<Figure[]>> = new Map([
   ['one-device', oneDevice],
-  ['fleet', fleetBench],
+  ['fleet', fleet],
   ['mqtt', mqttBench],
 ]);

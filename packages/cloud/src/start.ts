@@ -9,6 +9,7 @@ import { createBus } from './adapters/bus.ts';
 import { openCertificateAuthority } from './adapters/certificates/certificate-authority.ts';
 import { openContentStore } from './adapters/content/content-store.ts';
 import { lockFolder } from './adapters/lock-folder.ts';
+import { createOwnershipTokens } from './adapters/ownership-tokens.ts';
 import { openPostgres } from './adapters/postgres/postgres.ts';
 import { createSessionCredentials } from './adapters/session-credentials.ts';
 import { openSqlite } from './adapters/sqlite/sqlite.ts';
@@ -77,6 +78,7 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
   const authority = await openCertificateAuthority({ folder: join(dataFolder, 'ca'), names, clock });
   const secret = await secretFile(dataFolder, 'artifact-urls.key');
   const sessionSecret = await secretFile(dataFolder, 'sessions.key');
+  const tokens = createOwnershipTokens({ secret: await secretFile(dataFolder, 'ownership-tokens.key'), clock });
   const bus = createBus(log);
 
   // URLs and answers name ports that are known only once the listeners have them.
@@ -97,7 +99,7 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
     },
   };
   const sessions = createSessionCredentials({ secret: sessionSecret, ids });
-  const deps = { storage, content, authority, urls, sessions, bus, clock, ids, log, account };
+  const deps = { storage, content, authority, urls, sessions, tokens, bus, clock, ids, log, account };
   const app = createApp(deps);
   await ensureRoleAlias(app, account);
 

@@ -35,6 +35,7 @@ export const jobArn = (scope: ArnScope, jobId: string) => `${iot(scope)}:job/${j
 export const certificateArn = (scope: ArnScope, certificateId: string) => `${iot(scope)}:cert/${certificateId}`;
 export const policyArn = (scope: ArnScope, name: string) => `${iot(scope)}:policy/${name}`;
 export const roleAliasArn = (scope: ArnScope, name: string) => `${iot(scope)}:rolealias/${name}`;
+export const provisioningTemplateArn = (scope: ArnScope, name: string) => `${iot(scope)}:provisioningtemplate/${name}`;
 
 /** A Greengrass ARN. `account` is `aws` in the ARN of a public component. */
 export type GreengrassArn = ArnScope &

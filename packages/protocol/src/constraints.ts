@@ -123,6 +123,9 @@ const statusDetailsConstraint: Constraint = {
   key: { min: 1, max: 128, pattern: /^[a-zA-Z0-9:_-]+$/ },
   each: { min: 1, max: 1024 },
 };
+const templateBody: Constraint = { max: 10_240 };
+/** Everything but control characters. */
+const templateDescription: Constraint = { max: 500, pattern: /^[^\p{C}]*$/u };
 
 export const iotConstraints: Constraints = {
   '*.thingName': thingName,
@@ -154,6 +157,18 @@ export const iotConstraints: Constraints = {
   'AttachThingPrincipalRequest.principal': nonEmpty,
   'DetachThingPrincipalRequest.principal': nonEmpty,
   'DescribeEndpointRequest.endpointType': { max: 128 },
+  '*.templateName': { min: 1, max: 36, pattern: /^[0-9A-Za-z_-]+$/, legal: wordLegal },
+  '*.templateBody': templateBody,
+  '*.provisioningRoleArn': {
+    min: 20,
+    max: 2048,
+    pattern: /^arn:[^:]*:iam::[0-9]{12}:role\/.+$/,
+    legal: 'be the ARN of a role, arn:aws:iam::ACCOUNT:role/NAME',
+  },
+  'CreateProvisioningTemplateRequest.description': templateDescription,
+  'UpdateProvisioningTemplateRequest.description': templateDescription,
+  '*.versionId': { min: 1, max: 2_147_483_647 },
+  'UpdateProvisioningTemplateRequest.defaultVersionId': { min: 1, max: 2_147_483_647 },
   '*.jobId': jobId,
   '*.executionNumber': executionNumber,
   '*.namespaceId': namespaceId,

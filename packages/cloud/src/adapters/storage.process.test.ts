@@ -377,6 +377,53 @@ describe.each([
     });
   });
 
+  test('provisioning templates keep their versions, and claims go with their certificates', async () => {
+    const template = (name: string) =>
+      ({ name, enabled: true, roleArn: 'r', defaultVersion: 1, lastVersion: 2, createdAt: 1, updatedAt: 1 }) as const;
+    const version = (number: number) => ({
+      template: 'b',
+      version: number,
+      body: `{"n": ${number}}`,
+      createdAt: number,
+    });
+    await write(async (tx) => {
+      for (const name of ['b', 'a']) await tx.provisioning.insert(template(name));
+      for (const number of [2, 1]) await tx.provisioning.insertVersion(version(number));
+      for (const [id, createdAt] of [
+        ['old', 10],
+        ['new', 20],
+      ] as const) {
+        await tx.certificates.insert({ id, pem: '', status: 'PENDING_ACTIVATION', createdAt, updatedAt: createdAt });
+        await tx.provisioning.insertClaim({ certificateId: id, template: 'b', expiresAt: createdAt });
+      }
+      await tx.certificates.insert({ id: 'used', pem: '', status: 'ACTIVE', createdAt: 1, updatedAt: 1 });
+    });
+    const listed = await read((tx) => pages((page) => tx.provisioning.list(page), 1));
+    expect(listed).toEqual([template('a'), template('b')]);
+    expect(await read((tx) => tx.provisioning.versions('b'))).toEqual([version(1), version(2)]);
+    const changed = { ...template('b'), description: 'd', enabled: false, defaultVersion: 2, updatedAt: 9 };
+    await write(async (tx) => {
+      await tx.provisioning.update(changed);
+      await tx.provisioning.deleteVersion('b', 1);
+    });
+    expect(await read((tx) => tx.provisioning.get('b'))).toEqual(changed);
+    expect(await read((tx) => tx.provisioning.version('b', 1))).toBeUndefined();
+    expect(await read((tx) => tx.provisioning.version('b', 2))).toEqual(version(2));
+    await write((tx) => tx.provisioning.delete('b'));
+    expect(await read((tx) => tx.provisioning.versions('b'))).toEqual([]);
+
+    expect(await read((tx) => tx.certificates.pendingBefore(20, 5))).toEqual(['old']);
+    expect(await read((tx) => tx.certificates.pendingBefore(21, 1))).toEqual(['old']);
+    expect(await read((tx) => tx.provisioning.expiredClaims(20, 5))).toEqual(['old']);
+    await write((tx) => tx.certificates.delete('old'));
+    expect(await read((tx) => tx.provisioning.claim('old'))).toBeUndefined();
+    expect(await read((tx) => tx.provisioning.claim('new'))).toEqual({
+      certificateId: 'new',
+      template: 'b',
+      expiresAt: 20,
+    });
+  });
+
   test('policies are attached once to a target and detached', async () => {
     const policy = (name: string) => ({ name, document: '{"Version": "2012-10-17"}', createdAt: 5 });
     await write(async (tx) => {

@@ -1,3 +1,4 @@
+import type { JsonObject } from '@greensward/kit';
 import type { CreateDeploymentRequest } from '@greensward/protocol/greengrassv2';
 import type { RoleAlias } from '../domain/access/role-alias.ts';
 import type { ComponentVersion } from '../domain/components/component.ts';
@@ -7,6 +8,7 @@ import type { CoreDevice, InstalledComponent } from '../domain/devices/core-devi
 import type { Telemetry } from '../domain/devices/telemetry.ts';
 import type { ExecutionCancel } from '../domain/jobs/cancel-execution.ts';
 import type { Execution, ExecutionCounts, ExecutionStatus, Job, JobStatus } from '../domain/jobs/job.ts';
+import type { ProvisioningTemplate, ProvisioningTemplateVersion } from '../domain/provisioning/provisioning.ts';
 import type { Certificate, CertificateStatus, Policy, Thing, ThingGroup } from '../domain/registry/registry.ts';
 import type { MessageToPublish } from '../ports/bus.ts';
 import type { KeyAndCertificate } from '../ports/certificate-authority.ts';
@@ -41,6 +43,7 @@ export interface App {
   readonly serviceRole: ServiceRoleUseCases;
   readonly telemetry: TelemetryUseCases;
   readonly messages: MessageUseCases;
+  readonly provisioning: ProvisioningUseCases;
 }
 
 export interface ThingUseCases {
@@ -309,6 +312,16 @@ interface DeviceIdentity {
   readonly certificateId: string;
   /** Things that the certificate is attached to. */
   readonly things: readonly string[];
+  /** Set for a certificate that is attached to no thing: what it may provision, if anything. */
+  readonly claim?: Claimant;
+}
+
+/** Who asks to provision itself: devices that share a claim certificate. */
+export interface Claimant {
+  readonly certificateId: string;
+  /** The one template of a claim that CreateProvisioningClaim made, and when it ends (epoch ms). */
+  readonly template?: string;
+  readonly expiresAt?: number;
 }
 
 export interface AccessUseCases {
@@ -321,6 +334,60 @@ export interface AccessUseCases {
   session(accessKeyId: string, sessionToken: string): { session: Session; secret: string } | undefined;
   /** The identity behind a client certificate (DER); undefined unless registered and ACTIVE. */
   device(certificateDer: Uint8Array): Promise<DeviceIdentity | undefined>;
+  isThing(name: string): Promise<boolean>;
+}
+
+export interface ProvisioningTemplateUseCases {
+  /** The first version is the default. */
+  create(input: {
+    name: string;
+    body: string;
+    roleArn: string;
+    enabled?: boolean;
+    description?: string;
+    tags?: Tags;
+  }): Promise<ProvisioningTemplate>;
+  /** With the body of the default version. */
+  describe(name: string): Promise<{ template: ProvisioningTemplate; body: string }>;
+  update(
+    name: string,
+    change: { description?: string; enabled?: boolean; defaultVersion?: number; roleArn?: string },
+  ): Promise<void>;
+  /** Also its versions. */
+  delete(name: string): Promise<void>;
+  list(page: PageRequest): Promise<Page<ProvisioningTemplate>>;
+  createVersion(name: string, body: string, setAsDefault: boolean): Promise<{ version: number; isDefault: boolean }>;
+  version(
+    name: string,
+    version: number,
+  ): Promise<{ template: ProvisioningTemplate; version: ProvisioningTemplateVersion }>;
+  versions(name: string): Promise<{ template: ProvisioningTemplate; versions: readonly ProvisioningTemplateVersion[] }>;
+  deleteVersion(name: string, version: number): Promise<void>;
+}
+
+type IssuedCertificate = Pick<KeyAndCertificate, 'certificateId' | 'certificatePem'>;
+
+/**
+ * Besides the codes of IoT: `InvalidCertificateOwnershipToken` for a token that proves nothing, `UnauthorizedException` for a
+ * template that is disabled or another claim's.
+ */
+export interface ProvisioningUseCases {
+  readonly templates: ProvisioningTemplateUseCases;
+  /** A claim for one template, ACTIVE until it expires (epoch ms). */
+  createClaim(template: string): Promise<KeyAndCertificate & { expiresAt: number }>;
+  /** A certificate PENDING_ACTIVATION; the token registers it. */
+  createKeys(claimant: Claimant): Promise<KeyAndCertificate & { token: string }>;
+  createFromCsr(claimant: Claimant, csr: string): Promise<IssuedCertificate & { token: string }>;
+  /** Thing, groups, policies and certificate in one transaction. Asked again with the same token, it answers the same. */
+  provision(
+    claimant: Claimant,
+    input: { template: string; token: string; parameters: ReadonlyMap<string, string> },
+  ): Promise<{ thingName: string; deviceConfiguration: JsonObject }>;
+  /** The same for an operator, who gives the template with the call. ARNs by logical name. */
+  register(input: {
+    body: string;
+    parameters: ReadonlyMap<string, string>;
+  }): Promise<{ certificatePem?: string; resourceArns: ReadonlyMap<string, string> }>;
 }
 
 export interface RoleAliasUseCases {

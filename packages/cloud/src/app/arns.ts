@@ -11,6 +11,7 @@ import {
   parseGreengrassArn,
   parseIotArn,
   policyArn,
+  provisioningTemplateArn,
   roleAliasArn,
   type TargetKind,
   thingArn,
@@ -26,6 +27,7 @@ export interface Arns {
   certificate(id: string): string;
   policy(name: string): string;
   roleAlias(name: string): string;
+  provisioningTemplate(name: string): string;
   job(id: string): string;
   componentVersion(name: string, version: string): string;
   deployment(id: string): string;
@@ -47,6 +49,7 @@ export function createArns(account: Account): Arns {
     certificate: (id) => certificateArn(scope, id),
     policy: (name) => policyArn(scope, name),
     roleAlias: (name) => roleAliasArn(scope, name),
+    provisioningTemplate: (name) => provisioningTemplateArn(scope, name),
     job: (id) => jobArn(scope, id),
     componentVersion: (name, version) => componentVersionArn(scope, name, version),
     deployment: (id) => deploymentArn(scope, id),

@@ -3,6 +3,7 @@ import type { ArtifactUrls } from '../ports/artifact-urls.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { CertificateAuthority } from '../ports/certificate-authority.ts';
 import type { ContentStore } from '../ports/content.ts';
+import type { OwnershipTokens } from '../ports/ownership-tokens.ts';
 import type { SessionCredentialsPort } from '../ports/session-credentials.ts';
 import type { Storage } from '../ports/storage.ts';
 
@@ -21,6 +22,7 @@ export interface AppDeps {
   readonly authority: CertificateAuthority;
   readonly urls: ArtifactUrls;
   readonly sessions: SessionCredentialsPort;
+  readonly tokens: OwnershipTokens;
   readonly bus: Bus;
   readonly clock: Clock;
   readonly ids: Ids;

@@ -11,6 +11,7 @@ import { createGroups } from './groups.ts';
 import { createJobs } from './jobs.ts';
 import { createContentSweep, createObjects } from './objects.ts';
 import { createPolicies } from './policies.ts';
+import { createProvisioning } from './provisioning.ts';
 import { createRoleAliases } from './role-aliases.ts';
 import { createServiceRole } from './service-role.ts';
 import { createShadows } from './shadows.ts';
@@ -41,5 +42,6 @@ export function createApp(deps: AppDeps): App {
     serviceRole: createServiceRole(deps),
     telemetry: createTelemetry(deps),
     messages: { publish: (message) => deps.bus.publish({ kind: 'message', message }) },
+    provisioning: createProvisioning(deps),
   };
 }

@@ -1,17 +1,12 @@
 import { iotAlreadyExists, iotInvalid, iotNotFound, iotVersionConflict } from '../domain/faults.ts';
 import type { ThingGroup } from '../domain/registry/registry.ts';
-import {
-  attributesRefusal,
-  depthRefusal,
-  joinRefusal,
-  mergedAttributes,
-  sameGroup,
-} from '../domain/registry/registry-rules.ts';
+import { attributesRefusal, depthRefusal, mergedAttributes, sameGroup } from '../domain/registry/registry-rules.ts';
 import type { Tx } from '../ports/storage.ts';
 import type { GroupUseCases } from './app.ts';
 import { createArns } from './arns.ts';
 import type { AppDeps } from './context.ts';
-import { removeGroupExecutions, removeMemberExecutions } from './membership-effects.ts';
+import { joinGroup, leaveGroup, requireGroup } from './group-membership.ts';
+import { removeGroupExecutions } from './membership-effects.ts';
 
 /** IoT: attributes of a thing group. */
 const maxAttributes = 50;
@@ -92,7 +87,7 @@ export function createGroups(deps: AppDeps): GroupUseCases {
     async addThing(groupName, thing) {
       const joined = await storage.write(async (tx) => {
         await requireThing(tx, thing);
-        return join(tx, groupName, thing, clock.now());
+        return joinGroup(tx, groupName, thing, clock.now());
       });
       if (joined) bus.publish({ kind: 'rollout' });
     },
@@ -100,7 +95,7 @@ export function createGroups(deps: AppDeps): GroupUseCases {
     async removeThing(groupName, thing) {
       const changed = await storage.write(async (tx) => {
         await requireThing(tx, thing);
-        return leave(tx, groupName, thing, clock.now());
+        return leaveGroup(tx, groupName, thing, clock.now());
       });
       if (changed.length > 0) bus.publish({ kind: 'pending-changed', things: changed });
     },
@@ -112,8 +107,8 @@ export function createGroups(deps: AppDeps): GroupUseCases {
         const affected = new Set<string>();
         let joins = 0;
         // Left first: a thing is in one group of a hierarchy.
-        for (const group of remove) for (const each of await leave(tx, group, thing, now)) affected.add(each);
-        for (const group of add) if (await join(tx, group, thing, now)) joins += 1;
+        for (const group of remove) for (const each of await leaveGroup(tx, group, thing, now)) affected.add(each);
+        for (const group of add) if (await joinGroup(tx, group, thing, now)) joins += 1;
         return { changed: [...affected], joined: joins > 0 };
       });
       if (changed.length > 0) bus.publish({ kind: 'pending-changed', things: changed });
@@ -141,35 +136,6 @@ export function createGroups(deps: AppDeps): GroupUseCases {
         return result;
       }),
   };
-}
-
-/** False when the thing was in the group already. */
-async function join(tx: Tx, groupName: string, thing: string, now: number): Promise<boolean> {
-  await requireGroup(tx, groupName);
-  const present = await tx.groups.ofThing(thing);
-  if (present.includes(groupName)) return false;
-  const ancestries = [];
-  for (const name of present) ancestries.push({ name, ancestry: await tx.groups.ancestry(name) });
-  const group = { name: groupName, ancestry: await tx.groups.ancestry(groupName) };
-  const refusal = joinRefusal(group, ancestries);
-  if (refusal !== undefined) throw iotInvalid(refusal);
-  await tx.groups.add(groupName, thing, now);
-  return true;
-}
-
-/** Returns the things whose pending set changed. */
-async function leave(tx: Tx, groupName: string, thing: string, now: number): Promise<readonly string[]> {
-  await requireGroup(tx, groupName);
-  if (!(await tx.groups.ofThing(thing)).includes(groupName)) return [];
-  const affected = await removeMemberExecutions(tx, groupName, [thing], now);
-  await tx.groups.remove(groupName, thing);
-  return affected;
-}
-
-async function requireGroup(tx: Tx, name: string): Promise<ThingGroup> {
-  const group = await tx.groups.get(name);
-  if (group === undefined) throw iotNotFound('Thing group', name);
-  return group;
 }
 
 async function requireThing(tx: Tx, name: string): Promise<void> {

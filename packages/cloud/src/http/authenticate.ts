@@ -70,5 +70,9 @@ async function deviceOf(arrival: Arrival, access: AccessUseCases): Promise<Calle
     const id = createHash('sha256').update(arrival.certificate).digest('hex');
     throw new Fault('AccessDeniedException', `The client certificate ${id} is not registered here, or is not ACTIVE`);
   }
-  return { kind: 'device', ...device };
+  // One that is to provision with has nothing to ask for yet.
+  if (device.things.length === 0) {
+    throw new Fault('AccessDeniedException', `The client certificate ${device.certificateId} is attached to no thing`);
+  }
+  return { kind: 'device', certificateId: device.certificateId, things: device.things };
 }

@@ -7,20 +7,24 @@ import {
   type MqttServer,
 } from '@greensward/mqtt/server';
 import { DEPLOYMENT_SHADOW } from '@greensward/protocol/shadow';
-import type { App, Pending } from '../app/app.ts';
+import type { App, Claimant, Pending } from '../app/app.ts';
 import { createBatcher } from '../app/batch.ts';
 import type { Bus, CloudEvent } from '../ports/bus.ts';
+import { mayClaim, thingInClientId } from './claim-policy.ts';
 import { mayPublish, mayReceive, maySubscribe, thingOfClient } from './device-policy.ts';
 import { createJobNotifications } from './job-notifications.ts';
+import { createProvisioningRequests } from './provisioning-requests.ts';
 import { createRequests } from './requests.ts';
 
-/** Who a connection is: the thing that its client id names, by a certificate that is attached to it. */
-interface DevicePrincipal {
+/**
+ * Who a connection is: the thing that its client id names, by a certificate that is attached to it; or, of no thing, a device
+ * that is to provision itself.
+ */
+type DevicePrincipal = {
   readonly certificateId: string;
-  readonly thing: string;
   /** When its certificate was looked up; monotonic ms. */
   readonly since: number;
-}
+} & ({ readonly thing: string } | { readonly thing?: undefined; readonly claim: Claimant });
 
 export interface DeviceBroker {
   /** Give it connections, for example with `listenTls`. */
@@ -63,6 +67,7 @@ export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
     publish: (topic, payload) => server.publish(topic, payload, { qos: 1 }),
     onUnanswered: (thing) => notifications.unanswered(thing),
   });
+  const provisioning = createProvisioningRequests({ app, timers, log });
 
   async function authenticate(request: ConnectRequest): Promise<AuthenticateResult<DevicePrincipal>> {
     const refuse = (why: string): AuthenticateResult<DevicePrincipal> => {
@@ -73,9 +78,15 @@ export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
     if (request.peerCertificate === undefined) return refuse('it presented no certificate');
     const identity = await app.access.device(request.peerCertificate);
     if (identity === undefined) return refuse('its certificate is not registered and active');
+    const { certificateId, claim } = identity;
     const thing = thingOfClient(request.clientId, identity.things);
-    if (thing === undefined) return refuse('its client id is not that of a thing of its certificate');
-    return { allow: true, principal: { certificateId: identity.certificateId, thing, since } };
+    if (thing !== undefined) return { allow: true, principal: { certificateId, thing, since } };
+    if (claim === undefined) return refuse('its client id is not that of a thing of its certificate');
+    if (await app.access.isThing(thingInClientId(request.clientId))) {
+      return refuse('its client id is that of a thing, and its certificate a claim');
+    }
+    // Many devices share the certificate: none may have what was meant for another.
+    return { allow: true, principal: { certificateId, claim, since }, transient: true };
   }
 
   const server: MqttServer<DevicePrincipal> = createMqttServer<DevicePrincipal>({
@@ -84,26 +95,35 @@ export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
     ids,
     ...(deps.limits === undefined ? {} : { limits: deps.limits }),
     authenticate,
-    authorizePublish: (client, topic) => mayPublish(client.principal.thing, topic),
-    authorizeSubscribe: (client, filter) => maySubscribe(client.principal.thing, filter),
-    authorizeReceive: (client, topic) => mayReceive(client.principal.thing, topic),
+    authorizePublish: ({ principal: { thing } }, topic) =>
+      thing === undefined ? mayClaim(topic) : mayPublish(thing, topic),
+    authorizeSubscribe: ({ principal: { thing } }, filter) =>
+      thing === undefined ? mayClaim(filter) : maySubscribe(thing, filter),
+    // An answer goes to who asked, which is not decided here; all claims listen on the same topics, and it may hold a key.
+    authorizeReceive: ({ principal: { thing } }, topic) => thing !== undefined && mayReceive(thing, topic),
     isRequest: (topic) => topic.startsWith('$aws/'),
-    onRequest: (client, request) => requests.answer(client.principal.thing, request),
+    onRequest: (client, request) =>
+      client.principal.thing === undefined
+        ? provisioning.answer(client, client.principal.claim, request)
+        : requests.answer(client.principal.thing, request),
     onConnected: (client, sessionPresent) => {
       const { thing, certificateId, since } = client.principal;
-      connected.set(thing, (connected.get(thing) ?? 0) + 1);
+      if (thing !== undefined) connected.set(thing, (connected.get(thing) ?? 0) + 1);
       // Revoked between its look-up and now: the event found no connection to end.
       if ((changedCertificates.get(certificateId) ?? -1) >= since) {
         server.disconnect((other) => other === client, 'not-authorized');
       }
-      if (sessionPresent) notifications.resumed(thing);
+      if (sessionPresent && thing !== undefined) notifications.resumed(thing);
     },
     onDisconnected: ({ principal: { thing } }) => {
+      if (thing === undefined) return;
       const left = (connected.get(thing) ?? 1) - 1;
       if (left > 0) connected.set(thing, left);
       else connected.delete(thing);
     },
-    onSubscribed: (client, filters) => notifications.subscribed(client.principal.thing, filters),
+    onSubscribed: ({ principal: { thing } }, filters) => {
+      if (thing !== undefined) notifications.subscribed(thing, filters);
+    },
   });
   const notifications = createJobNotifications({ pending, server, clock, timers, log });
 

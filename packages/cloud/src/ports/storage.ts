@@ -5,6 +5,11 @@ import type { ClientAssociation, Connectivity, ServiceRole } from '../domain/dev
 import type { CoreDevice, InstalledComponent } from '../domain/devices/core-device.ts';
 import type { Telemetry } from '../domain/devices/telemetry.ts';
 import type { Execution, ExecutionCounts, ExecutionStatus, Job, JobStatus } from '../domain/jobs/job.ts';
+import type {
+  ProvisioningClaim,
+  ProvisioningTemplate,
+  ProvisioningTemplateVersion,
+} from '../domain/provisioning/provisioning.ts';
 import type { Certificate, Policy, Thing, ThingGroup } from '../domain/registry/registry.ts';
 import type { ShadowRecord } from '../domain/shadow/shadow-record.ts';
 
@@ -51,6 +56,7 @@ export interface Tx {
   readonly clientDevices: ClientDeviceStore;
   readonly serviceRole: ServiceRoleStore;
   readonly telemetry: TelemetryStore;
+  readonly provisioning: ProvisioningStore;
 }
 
 export interface ThingStore {
@@ -101,7 +107,10 @@ export interface CertificateStore {
   list(page: PageRequest): Promise<Page<Certificate>>;
   insert(certificate: Certificate): Promise<void>;
   update(certificate: Certificate): Promise<void>;
+  /** Also its attachments to things, and its claim. */
   delete(id: string): Promise<void>;
+  /** Ids of certificates PENDING_ACTIVATION that were created before `at`, at most `limit`. */
+  pendingBefore(at: number, limit: number): Promise<readonly string[]>;
 }
 
 export interface PolicyStore {
@@ -333,4 +342,23 @@ export interface TelemetryStore {
   get(thing: string): Promise<Telemetry | undefined>;
   /** One a thing, in place of the one before. */
   put(telemetry: readonly Telemetry[]): Promise<void>;
+}
+
+export interface ProvisioningStore {
+  get(name: string): Promise<ProvisioningTemplate | undefined>;
+  /** Ordered by name. */
+  list(page: PageRequest): Promise<Page<ProvisioningTemplate>>;
+  insert(template: ProvisioningTemplate): Promise<void>;
+  update(template: ProvisioningTemplate): Promise<void>;
+  /** Also its versions. */
+  delete(name: string): Promise<void>;
+  version(template: string, version: number): Promise<ProvisioningTemplateVersion | undefined>;
+  /** All that are there, oldest first. */
+  versions(template: string): Promise<readonly ProvisioningTemplateVersion[]>;
+  insertVersion(version: ProvisioningTemplateVersion): Promise<void>;
+  deleteVersion(template: string, version: number): Promise<void>;
+  claim(certificateId: string): Promise<ProvisioningClaim | undefined>;
+  insertClaim(claim: ProvisioningClaim): Promise<void>;
+  /** Certificates whose claims expired before `at`, at most `limit`. */
+  expiredClaims(at: number, limit: number): Promise<readonly string[]>;
 }

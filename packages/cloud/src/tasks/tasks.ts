@@ -1,4 +1,5 @@
 import type { Clock, Ids, Log, Timers } from '@greensward/kit';
+import type { Account } from '../app/context.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { Storage } from '../ports/storage.ts';
 import { pruneTick } from './prune-tick.ts';
@@ -14,9 +15,10 @@ export interface TaskDeps {
   readonly timers: Timers;
   readonly ids: Ids;
   readonly log: Log;
+  readonly account: Account;
 }
 
-/** Starts the background tasks: rollouts (also on a signal of the bus), timeouts, and the pruning of old answers. */
+/** Starts the background tasks: rollouts (also on a signal of the bus), timeouts, and the pruning of what is of no use any more. */
 export function startTasks(deps: TaskDeps): { stop(): Promise<void> } {
   const start = (task: Task) => createScheduler(task, { ...deps, chance: () => (deps.ids.random(1)[0] ?? 0) / 256 });
   const rollout = start({ name: 'rollout', tick: () => rolloutTick(deps), maxIdleMs: 60_000 });

@@ -41,7 +41,7 @@ export function handleConnect<P>(connection: Connection<P>, packet: ConnectPacke
     (result) => {
       if (connection.closed) return;
       if (result.allow) {
-        accept(connection, packet, request, result.principal, assigned);
+        accept(connection, packet, request, result, assigned);
         connection.proceed();
       } else connection.refuse(REFUSALS[result.reason], result.reason, { clientId: request.clientId });
     },
@@ -100,7 +100,7 @@ function accept<P>(
   connection: Connection<P>,
   packet: ConnectPacket,
   request: ConnectRequest,
-  principal: P,
+  { principal, transient = false }: Extract<AuthenticateResult<P>, { allow: true }>,
   assigned: string | undefined,
 ): void {
   const { broker } = connection;
@@ -119,14 +119,14 @@ function accept<P>(
     });
     return;
   }
-  const opening = openSession(broker, view, packet.clean);
+  const opening = openSession(broker, view, packet.clean || transient);
   if (!opening) {
     connection.refuse(REASON.quotaExceeded, 'too many sessions', { clientId: request.clientId });
     return;
   }
   const { session, present } = opening;
   const askedExpiry = version === 5 ? (properties.sessionExpiryInterval ?? 0) : packet.clean ? 0 : 0xffffffff;
-  session.expirySeconds = Math.min(askedExpiry, limits.sessionExpirySeconds);
+  session.expirySeconds = transient ? 0 : Math.min(askedExpiry, limits.sessionExpirySeconds);
   session.will = will && { will, view };
   broker.save(session, undefined);
   const keepAliveSeconds = keepAliveOf(packet, limits.keepAliveSeconds);

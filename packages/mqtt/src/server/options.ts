@@ -84,7 +84,12 @@ export interface ConnectRequest {
 export type RefusalReason = 'not-authorized' | 'bad-credentials' | 'unavailable';
 
 export type AuthenticateResult<P> =
-  | { readonly allow: true; readonly principal: P }
+  | {
+      readonly allow: true;
+      readonly principal: P;
+      /** True for one of many that share an identity: its session ends with its connection, and it is given none that was kept. */
+      readonly transient?: boolean;
+    }
   | { readonly allow: false; readonly reason: RefusalReason };
 
 /** A connected client, as handlers see it; one object for the life of a connection. */

@@ -56,6 +56,26 @@ describe('sessions', () => {
     expect(await dial(4).connect('c', { clean: false })).toMatchObject({ sessionPresent: false });
   });
 
+  test.each([4, 5] as const)(
+    'MQTT version %i: a transient one is neither kept nor given to the next',
+    async (version) => {
+      const { dial, server } = testServer({
+        authenticate: ({ clientId }) =>
+          Promise.resolve({ allow: true, principal: { name: clientId }, transient: true }),
+      });
+      const asked = { ...kept, clean: false };
+      const first = dial(version);
+      const connack = await first.connect('shared', asked);
+      if (version === 5) expect(connack.properties).toMatchObject({ sessionExpiryInterval: 0 });
+      await first.subscribe('secret');
+      await first.drop();
+      server.publish('secret', 'x', { qos: 1 });
+      const second = dial(version);
+      expect(await second.connect('shared', asked)).toMatchObject({ sessionPresent: false });
+      expect(await second.drain()).toEqual([]);
+    },
+  );
+
   test('one ends with its expiry, or with its connection when that is 0 [v5 3.1.2-6 4.1.0-2]', async () => {
     const { dial, timers } = testServer();
     for (const [properties, wait] of [

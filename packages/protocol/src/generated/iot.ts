@@ -69,6 +69,11 @@ export type TargetSelection =
   | 'SNAPSHOT';
 
 /** @public */
+export type TemplateType =
+  | 'FLEET_PROVISIONING'
+  | 'JITP';
+
+/** @public */
 export type ThingPrincipalType =
   | 'EXCLUSIVE_THING'
   | 'NON_EXCLUSIVE_THING';
@@ -208,6 +213,53 @@ export interface CreatePolicyResponse {
 }
 
 /** @public */
+export interface CreateProvisioningClaimRequest {
+  readonly templateName: string;
+}
+
+/** @public */
+export interface CreateProvisioningClaimResponse {
+  readonly certificateId?: string | undefined;
+  readonly certificatePem?: string | undefined;
+  readonly keyPair?: KeyPair | undefined;
+  readonly expiration?: Timestamp | undefined;
+}
+
+/** @public */
+export interface CreateProvisioningTemplateRequest {
+  readonly templateName: string;
+  readonly templateBody: string;
+  readonly provisioningRoleArn: string;
+  readonly description?: string | undefined;
+  readonly enabled?: boolean | undefined;
+  readonly preProvisioningHook?: ProvisioningHook | undefined;
+  readonly tags?: readonly Tag[] | undefined;
+  readonly type?: TemplateType | undefined;
+}
+
+/** @public */
+export interface CreateProvisioningTemplateResponse {
+  readonly templateArn?: string | undefined;
+  readonly templateName?: string | undefined;
+  readonly defaultVersionId?: number | undefined;
+}
+
+/** @public */
+export interface CreateProvisioningTemplateVersionRequest {
+  readonly templateName: string;
+  readonly templateBody: string;
+  readonly setAsDefault?: boolean | undefined;
+}
+
+/** @public */
+export interface CreateProvisioningTemplateVersionResponse {
+  readonly templateArn?: string | undefined;
+  readonly templateName?: string | undefined;
+  readonly versionId?: number | undefined;
+  readonly isDefaultVersion?: boolean | undefined;
+}
+
+/** @public */
 export interface CreateRoleAliasRequest {
   readonly roleAlias: string;
   readonly roleArn: string;
@@ -276,6 +328,25 @@ export interface DeleteJobRequest {
 /** @public */
 export interface DeletePolicyRequest {
   readonly policyName: string;
+}
+
+/** @public */
+export interface DeleteProvisioningTemplateRequest {
+  readonly templateName: string;
+}
+
+/** @public */
+export interface DeleteProvisioningTemplateResponse {
+}
+
+/** @public */
+export interface DeleteProvisioningTemplateVersionRequest {
+  readonly templateName: string;
+  readonly versionId: number;
+}
+
+/** @public */
+export interface DeleteProvisioningTemplateVersionResponse {
 }
 
 /** @public */
@@ -349,6 +420,40 @@ export interface DescribeJobRequest {
 export interface DescribeJobResponse {
   readonly documentSource?: string | undefined;
   readonly job?: Job | undefined;
+}
+
+/** @public */
+export interface DescribeProvisioningTemplateRequest {
+  readonly templateName: string;
+}
+
+/** @public */
+export interface DescribeProvisioningTemplateResponse {
+  readonly templateArn?: string | undefined;
+  readonly templateName?: string | undefined;
+  readonly description?: string | undefined;
+  readonly creationDate?: Timestamp | undefined;
+  readonly lastModifiedDate?: Timestamp | undefined;
+  readonly defaultVersionId?: number | undefined;
+  readonly templateBody?: string | undefined;
+  readonly enabled?: boolean | undefined;
+  readonly provisioningRoleArn?: string | undefined;
+  readonly preProvisioningHook?: ProvisioningHook | undefined;
+  readonly type?: TemplateType | undefined;
+}
+
+/** @public */
+export interface DescribeProvisioningTemplateVersionRequest {
+  readonly templateName: string;
+  readonly versionId: number;
+}
+
+/** @public */
+export interface DescribeProvisioningTemplateVersionResponse {
+  readonly versionId?: number | undefined;
+  readonly creationDate?: Timestamp | undefined;
+  readonly templateBody?: string | undefined;
+  readonly isDefaultVersion?: boolean | undefined;
 }
 
 /** @public */
@@ -655,6 +760,31 @@ export interface ListPoliciesResponse {
 }
 
 /** @public */
+export interface ListProvisioningTemplateVersionsRequest {
+  readonly templateName: string;
+  readonly maxResults?: number | undefined;
+  readonly nextToken?: string | undefined;
+}
+
+/** @public */
+export interface ListProvisioningTemplateVersionsResponse {
+  readonly versions?: readonly ProvisioningTemplateVersionSummary[] | undefined;
+  readonly nextToken?: string | undefined;
+}
+
+/** @public */
+export interface ListProvisioningTemplatesRequest {
+  readonly maxResults?: number | undefined;
+  readonly nextToken?: string | undefined;
+}
+
+/** @public */
+export interface ListProvisioningTemplatesResponse {
+  readonly templates?: readonly ProvisioningTemplateSummary[] | undefined;
+  readonly nextToken?: string | undefined;
+}
+
+/** @public */
 export interface ListRoleAliasesRequest {
   readonly pageSize?: number | undefined;
   readonly marker?: string | undefined;
@@ -769,9 +899,45 @@ export interface PresignedUrlConfig {
 }
 
 /** @public */
+export interface ProvisioningHook {
+  readonly targetArn: string;
+  readonly payloadVersion?: string | undefined;
+}
+
+/** @public */
+export interface ProvisioningTemplateSummary {
+  readonly templateArn?: string | undefined;
+  readonly templateName?: string | undefined;
+  readonly description?: string | undefined;
+  readonly creationDate?: Timestamp | undefined;
+  readonly lastModifiedDate?: Timestamp | undefined;
+  readonly enabled?: boolean | undefined;
+  readonly type?: TemplateType | undefined;
+}
+
+/** @public */
+export interface ProvisioningTemplateVersionSummary {
+  readonly versionId?: number | undefined;
+  readonly creationDate?: Timestamp | undefined;
+  readonly isDefaultVersion?: boolean | undefined;
+}
+
+/** @public */
 export interface RateIncreaseCriteria {
   readonly numberOfNotifiedThings?: number | undefined;
   readonly numberOfSucceededThings?: number | undefined;
+}
+
+/** @public */
+export interface RegisterThingRequest {
+  readonly templateBody: string;
+  readonly parameters?: { readonly [key: string]: string } | undefined;
+}
+
+/** @public */
+export interface RegisterThingResponse {
+  readonly certificatePem?: string | undefined;
+  readonly resourceArns?: { readonly [key: string]: string } | undefined;
 }
 
 /** @public */
@@ -885,6 +1051,21 @@ export interface UpdateCertificateRequest {
 }
 
 /** @public */
+export interface UpdateProvisioningTemplateRequest {
+  readonly templateName: string;
+  readonly description?: string | undefined;
+  readonly enabled?: boolean | undefined;
+  readonly defaultVersionId?: number | undefined;
+  readonly provisioningRoleArn?: string | undefined;
+  readonly preProvisioningHook?: ProvisioningHook | undefined;
+  readonly removePreProvisioningHook?: boolean | undefined;
+}
+
+/** @public */
+export interface UpdateProvisioningTemplateResponse {
+}
+
+/** @public */
 export interface UpdateRoleAliasRequest {
   readonly roleAlias: string;
   readonly roleArn?: string | undefined;
@@ -984,6 +1165,17 @@ export interface Operations {
   readonly CancelJobExecution: Operation<CancelJobExecutionRequest, undefined>;
   readonly DeleteJob: Operation<DeleteJobRequest, undefined>;
   readonly DeleteJobExecution: Operation<DeleteJobExecutionRequest, undefined>;
+  readonly CreateProvisioningTemplate: Operation<CreateProvisioningTemplateRequest, CreateProvisioningTemplateResponse>;
+  readonly DescribeProvisioningTemplate: Operation<DescribeProvisioningTemplateRequest, DescribeProvisioningTemplateResponse>;
+  readonly UpdateProvisioningTemplate: Operation<UpdateProvisioningTemplateRequest, UpdateProvisioningTemplateResponse>;
+  readonly DeleteProvisioningTemplate: Operation<DeleteProvisioningTemplateRequest, DeleteProvisioningTemplateResponse>;
+  readonly ListProvisioningTemplates: Operation<ListProvisioningTemplatesRequest, ListProvisioningTemplatesResponse>;
+  readonly CreateProvisioningTemplateVersion: Operation<CreateProvisioningTemplateVersionRequest, CreateProvisioningTemplateVersionResponse>;
+  readonly DescribeProvisioningTemplateVersion: Operation<DescribeProvisioningTemplateVersionRequest, DescribeProvisioningTemplateVersionResponse>;
+  readonly DeleteProvisioningTemplateVersion: Operation<DeleteProvisioningTemplateVersionRequest, DeleteProvisioningTemplateVersionResponse>;
+  readonly ListProvisioningTemplateVersions: Operation<ListProvisioningTemplateVersionsRequest, ListProvisioningTemplateVersionsResponse>;
+  readonly CreateProvisioningClaim: Operation<CreateProvisioningClaimRequest, CreateProvisioningClaimResponse>;
+  readonly RegisterThing: Operation<RegisterThingRequest, RegisterThingResponse>;
 }
 
 export const table: ServiceTable = {
@@ -1373,6 +1565,94 @@ export const table: ServiceTable = {
       input: 'DeleteJobExecutionRequest',
       errors: ['InvalidRequestException', 'InvalidStateTransitionException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException'],
     },
+    CreateProvisioningTemplate: {
+      method: 'POST',
+      uri: '/provisioning-templates',
+      status: 200,
+      input: 'CreateProvisioningTemplateRequest',
+      output: 'CreateProvisioningTemplateResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'LimitExceededException', 'ResourceAlreadyExistsException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    DescribeProvisioningTemplate: {
+      method: 'GET',
+      uri: '/provisioning-templates/{templateName}',
+      status: 200,
+      input: 'DescribeProvisioningTemplateRequest',
+      output: 'DescribeProvisioningTemplateResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    UpdateProvisioningTemplate: {
+      method: 'PATCH',
+      uri: '/provisioning-templates/{templateName}',
+      status: 200,
+      input: 'UpdateProvisioningTemplateRequest',
+      output: 'UpdateProvisioningTemplateResponse',
+      errors: ['ConflictingResourceUpdateException', 'InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'UnauthorizedException'],
+    },
+    DeleteProvisioningTemplate: {
+      method: 'DELETE',
+      uri: '/provisioning-templates/{templateName}',
+      status: 200,
+      input: 'DeleteProvisioningTemplateRequest',
+      output: 'DeleteProvisioningTemplateResponse',
+      errors: ['ConflictingResourceUpdateException', 'DeleteConflictException', 'InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    ListProvisioningTemplates: {
+      method: 'GET',
+      uri: '/provisioning-templates',
+      status: 200,
+      input: 'ListProvisioningTemplatesRequest',
+      output: 'ListProvisioningTemplatesResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    CreateProvisioningTemplateVersion: {
+      method: 'POST',
+      uri: '/provisioning-templates/{templateName}/versions',
+      status: 200,
+      input: 'CreateProvisioningTemplateVersionRequest',
+      output: 'CreateProvisioningTemplateVersionResponse',
+      errors: ['ConflictingResourceUpdateException', 'InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ThrottlingException', 'UnauthorizedException', 'VersionsLimitExceededException'],
+    },
+    DescribeProvisioningTemplateVersion: {
+      method: 'GET',
+      uri: '/provisioning-templates/{templateName}/versions/{versionId}',
+      status: 200,
+      input: 'DescribeProvisioningTemplateVersionRequest',
+      output: 'DescribeProvisioningTemplateVersionResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    DeleteProvisioningTemplateVersion: {
+      method: 'DELETE',
+      uri: '/provisioning-templates/{templateName}/versions/{versionId}',
+      status: 200,
+      input: 'DeleteProvisioningTemplateVersionRequest',
+      output: 'DeleteProvisioningTemplateVersionResponse',
+      errors: ['ConflictingResourceUpdateException', 'DeleteConflictException', 'InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    ListProvisioningTemplateVersions: {
+      method: 'GET',
+      uri: '/provisioning-templates/{templateName}/versions',
+      status: 200,
+      input: 'ListProvisioningTemplateVersionsRequest',
+      output: 'ListProvisioningTemplateVersionsResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    CreateProvisioningClaim: {
+      method: 'POST',
+      uri: '/provisioning-templates/{templateName}/provisioning-claim',
+      status: 200,
+      input: 'CreateProvisioningClaimRequest',
+      output: 'CreateProvisioningClaimResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    RegisterThing: {
+      method: 'POST',
+      uri: '/things',
+      status: 200,
+      input: 'RegisterThingRequest',
+      output: 'RegisterThingResponse',
+      errors: ['ConflictingResourceUpdateException', 'InternalFailureException', 'InvalidRequestException', 'ResourceRegistrationFailureException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
   },
   enums: {
     AbortAction: ['CANCEL'],
@@ -1385,6 +1665,7 @@ export const table: ServiceTable = {
     JobStatus: ['CANCELED', 'COMPLETED', 'DELETION_IN_PROGRESS', 'IN_PROGRESS', 'SCHEDULED'],
     RetryableFailureType: ['ALL', 'FAILED', 'TIMED_OUT'],
     TargetSelection: ['CONTINUOUS', 'SNAPSHOT'],
+    TemplateType: ['FLEET_PROVISIONING', 'JITP'],
     ThingPrincipalType: ['EXCLUSIVE_THING', 'NON_EXCLUSIVE_THING'],
   },
   structures: {
@@ -1484,6 +1765,41 @@ export const table: ServiceTable = {
       policyDocument: { type: 'string' },
       policyVersionId: { type: 'string' },
     },
+    CreateProvisioningClaimRequest: {
+      templateName: { type: 'string', required: true, in: 'label' },
+    },
+    CreateProvisioningClaimResponse: {
+      certificateId: { type: 'string' },
+      certificatePem: { type: 'string' },
+      keyPair: { type: 'KeyPair' },
+      expiration: { type: 'timestamp' },
+    },
+    CreateProvisioningTemplateRequest: {
+      templateName: { type: 'string', required: true },
+      templateBody: { type: 'string', required: true },
+      provisioningRoleArn: { type: 'string', required: true },
+      description: { type: 'string' },
+      enabled: { type: 'boolean' },
+      preProvisioningHook: { type: 'ProvisioningHook' },
+      tags: { type: '[Tag]' },
+      type: { type: '@TemplateType' },
+    },
+    CreateProvisioningTemplateResponse: {
+      templateArn: { type: 'string' },
+      templateName: { type: 'string' },
+      defaultVersionId: { type: 'number' },
+    },
+    CreateProvisioningTemplateVersionRequest: {
+      templateName: { type: 'string', required: true, in: 'label' },
+      templateBody: { type: 'string', required: true },
+      setAsDefault: { type: 'boolean', in: 'query' },
+    },
+    CreateProvisioningTemplateVersionResponse: {
+      templateArn: { type: 'string' },
+      templateName: { type: 'string' },
+      versionId: { type: 'number' },
+      isDefaultVersion: { type: 'boolean' },
+    },
     CreateRoleAliasRequest: {
       roleAlias: { type: 'string', required: true, in: 'label' },
       roleArn: { type: 'string', required: true },
@@ -1535,6 +1851,15 @@ export const table: ServiceTable = {
     DeletePolicyRequest: {
       policyName: { type: 'string', required: true, in: 'label' },
     },
+    DeleteProvisioningTemplateRequest: {
+      templateName: { type: 'string', required: true, in: 'label' },
+    },
+    DeleteProvisioningTemplateResponse: {},
+    DeleteProvisioningTemplateVersionRequest: {
+      templateName: { type: 'string', required: true, in: 'label' },
+      versionId: { type: 'number', required: true, in: 'label' },
+    },
+    DeleteProvisioningTemplateVersionResponse: {},
     DeleteRoleAliasRequest: {
       roleAlias: { type: 'string', required: true, in: 'label' },
     },
@@ -1576,6 +1901,32 @@ export const table: ServiceTable = {
     DescribeJobResponse: {
       documentSource: { type: 'string' },
       job: { type: 'Job' },
+    },
+    DescribeProvisioningTemplateRequest: {
+      templateName: { type: 'string', required: true, in: 'label' },
+    },
+    DescribeProvisioningTemplateResponse: {
+      templateArn: { type: 'string' },
+      templateName: { type: 'string' },
+      description: { type: 'string' },
+      creationDate: { type: 'timestamp' },
+      lastModifiedDate: { type: 'timestamp' },
+      defaultVersionId: { type: 'number' },
+      templateBody: { type: 'string' },
+      enabled: { type: 'boolean' },
+      provisioningRoleArn: { type: 'string' },
+      preProvisioningHook: { type: 'ProvisioningHook' },
+      type: { type: '@TemplateType' },
+    },
+    DescribeProvisioningTemplateVersionRequest: {
+      templateName: { type: 'string', required: true, in: 'label' },
+      versionId: { type: 'number', required: true, in: 'label' },
+    },
+    DescribeProvisioningTemplateVersionResponse: {
+      versionId: { type: 'number' },
+      creationDate: { type: 'timestamp' },
+      templateBody: { type: 'string' },
+      isDefaultVersion: { type: 'boolean' },
     },
     DescribeRoleAliasRequest: {
       roleAlias: { type: 'string', required: true, in: 'label' },
@@ -1803,6 +2154,23 @@ export const table: ServiceTable = {
       policies: { type: '[Policy]' },
       nextMarker: { type: 'string' },
     },
+    ListProvisioningTemplateVersionsRequest: {
+      templateName: { type: 'string', required: true, in: 'label' },
+      maxResults: { type: 'number', in: 'query' },
+      nextToken: { type: 'string', in: 'query' },
+    },
+    ListProvisioningTemplateVersionsResponse: {
+      versions: { type: '[ProvisioningTemplateVersionSummary]' },
+      nextToken: { type: 'string' },
+    },
+    ListProvisioningTemplatesRequest: {
+      maxResults: { type: 'number', in: 'query' },
+      nextToken: { type: 'string', in: 'query' },
+    },
+    ListProvisioningTemplatesResponse: {
+      templates: { type: '[ProvisioningTemplateSummary]' },
+      nextToken: { type: 'string' },
+    },
     ListRoleAliasesRequest: {
       pageSize: { type: 'number', in: 'query' },
       marker: { type: 'string', in: 'query' },
@@ -1883,9 +2251,35 @@ export const table: ServiceTable = {
       roleArn: { type: 'string' },
       expiresInSec: { type: 'number' },
     },
+    ProvisioningHook: {
+      targetArn: { type: 'string', required: true },
+      payloadVersion: { type: 'string' },
+    },
+    ProvisioningTemplateSummary: {
+      templateArn: { type: 'string' },
+      templateName: { type: 'string' },
+      description: { type: 'string' },
+      creationDate: { type: 'timestamp' },
+      lastModifiedDate: { type: 'timestamp' },
+      enabled: { type: 'boolean' },
+      type: { type: '@TemplateType' },
+    },
+    ProvisioningTemplateVersionSummary: {
+      versionId: { type: 'number' },
+      creationDate: { type: 'timestamp' },
+      isDefaultVersion: { type: 'boolean' },
+    },
     RateIncreaseCriteria: {
       numberOfNotifiedThings: { type: 'number' },
       numberOfSucceededThings: { type: 'number' },
+    },
+    RegisterThingRequest: {
+      templateBody: { type: 'string', required: true },
+      parameters: { type: '{string}' },
+    },
+    RegisterThingResponse: {
+      certificatePem: { type: 'string' },
+      resourceArns: { type: '{string}' },
     },
     RemoveThingFromThingGroupRequest: {
       thingGroupName: { type: 'string' },
@@ -1960,6 +2354,16 @@ export const table: ServiceTable = {
       certificateId: { type: 'string', required: true, in: 'label' },
       newStatus: { type: '@CertificateStatus', required: true, in: 'query' },
     },
+    UpdateProvisioningTemplateRequest: {
+      templateName: { type: 'string', required: true, in: 'label' },
+      description: { type: 'string' },
+      enabled: { type: 'boolean' },
+      defaultVersionId: { type: 'number' },
+      provisioningRoleArn: { type: 'string' },
+      preProvisioningHook: { type: 'ProvisioningHook' },
+      removePreProvisioningHook: { type: 'boolean' },
+    },
+    UpdateProvisioningTemplateResponse: {},
     UpdateRoleAliasRequest: {
       roleAlias: { type: 'string', required: true, in: 'label' },
       roleArn: { type: 'string' },
@@ -1995,6 +2399,7 @@ export const table: ServiceTable = {
   },
   errors: {
     CertificateStateException: { status: 406, members: {} },
+    ConflictingResourceUpdateException: { status: 409, members: {} },
     DeleteConflictException: { status: 409, members: {} },
     InternalFailureException: { status: 500, members: {} },
     InvalidRequestException: { status: 400, members: {} },
@@ -2006,10 +2411,12 @@ export const table: ServiceTable = {
         resourceArn: { type: 'string' },
       } },
     ResourceNotFoundException: { status: 404, members: {} },
+    ResourceRegistrationFailureException: { status: 400, members: {} },
     ServiceUnavailableException: { status: 503, members: {} },
     ThrottlingException: { status: 400, members: {} },
     UnauthorizedException: { status: 401, members: {} },
     VersionConflictException: { status: 409, members: {} },
+    VersionsLimitExceededException: { status: 409, members: {} },
   },
   allOperations: {
     AcceptCertificateTransfer: ['PATCH', '/accept-certificate-transfer/{certificateId}'],

@@ -8,6 +8,7 @@ import { type Clock, Fault } from '@greensward/kit';
 import { ensureFolder, writeFileAtomic } from '@greensward/kit/node';
 import * as x509 from '@peculiar/x509';
 import type { CertificateAuthority, KeyAndCertificate } from '../../ports/certificate-authority.ts';
+import { readCertificateRequest } from './certificate-request.ts';
 
 /** On the thread pool: an RSA key takes a good part of a second. */
 const generate = promisify(generateKeyPair);
@@ -58,7 +59,8 @@ export async function openCertificateAuthority(options: {
 
   return {
     rootPem: authority.rootPem,
-    issueClient: () => issueClient(authority, clock.now()),
+    issueClient: ({ notAfter = endOf2049 } = {}) => issueClient(authority, clock.now(), notAfter),
+    issueForCsr: (csrPem) => issueForCsr(authority, csrPem, clock.now()),
     serverCertificate() {
       // One after the other: two that renew at once would leave the key of one and the certificate of the other.
       const next = turn.then(serverCertificate, serverCertificate);
@@ -118,22 +120,42 @@ async function issueRoot(keys: { publicKey: string; privateKey: string }, now: n
   return pem(root);
 }
 
-async function issueClient(authority: Authority, now: number): Promise<KeyAndCertificate> {
+async function issueClient(authority: Authority, now: number, notAfter: number): Promise<KeyAndCertificate> {
   const keys = toPem(await generate('rsa', { modulusLength: 2048 }));
+  const subject = 'CN=Greensward Device Certificate';
+  const issued = await issueDevice(authority, { subject, publicKeyPem: keys.publicKey, now, notAfter });
+  return { privateKeyPem: keys.privateKey, publicKeyPem: keys.publicKey, ...issued };
+}
+
+async function issueForCsr(authority: Authority, csrPem: string, now: number) {
+  const { subject, publicKeyPem } = await readCertificateRequest(csrPem);
+  // A certificate that names our own authority as its subject would look like one that signs.
+  if (subject.toString() === authority.subject.toString()) {
+    throw new Fault(
+      'CertificateValidationException',
+      'The subject of the certificate request is that of the authority.',
+    );
+  }
+  return issueDevice(authority, { subject, publicKeyPem, now, notAfter: endOf2049 });
+}
+
+async function issueDevice(
+  authority: Authority,
+  wanted: { subject: string | x509.Name; publicKeyPem: string; now: number; notAfter: number },
+): Promise<Pick<KeyAndCertificate, 'certificatePem' | 'certificateId'>> {
+  const { subject, publicKeyPem, now, notAfter } = wanted;
   const usages = x509.KeyUsageFlags.digitalSignature;
   const certificate = await issue(authority, {
-    subject: 'CN=Greensward Device Certificate',
-    publicKeyPem: keys.publicKey,
+    subject,
+    publicKeyPem,
     notBefore: now - backdated,
-    notAfter: endOf2049,
+    notAfter,
     extensions: [
       new x509.KeyUsagesExtension(usages, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
     ],
   });
   return {
-    privateKeyPem: keys.privateKey,
-    publicKeyPem: keys.publicKey,
     certificatePem: pem(certificate),
     certificateId: createHash('sha256').update(new Uint8Array(certificate.rawData)).digest('hex'),
   };
@@ -165,7 +187,7 @@ async function issueServer(authority: Authority, names: readonly string[], now: 
 async function issue(
   authority: Authority,
   wanted: {
-    subject: string;
+    subject: string | x509.Name;
     publicKeyPem: string;
     notBefore: number;
     notAfter: number;

@@ -141,6 +141,17 @@ export interface RoleAliasRow {
   updated_at: number;
 }
 
+export interface ProvisioningTemplateRow {
+  name: string;
+  description: string | null;
+  enabled: Flag;
+  role_arn: string;
+  default_version: number;
+  last_version: number;
+  created_at: number;
+  updated_at: number;
+}
+
 export interface Schema {
   thing: ThingRow;
   /** Attributes of things, one a row, to be found by name and value. */
@@ -191,6 +202,10 @@ export interface Schema {
   telemetry: { thing: string; message: string; received_at: number };
   /** One row at most. */
   service_role: { role_arn: string; associated_at: number };
+  provisioning_template: ProvisioningTemplateRow;
+  provisioning_template_version: { template: string; version: number; body: string; created_at: number };
+  /** Certificates that are made to provision with. */
+  provisioning_claim: { certificate_id: string; template: string; expires_at: number };
 }
 
 /** What a store runs its queries through: a transaction, or the reading connection. */

@@ -9,6 +9,7 @@ import { executionStore } from './stores/executions.ts';
 import { groupStore } from './stores/groups.ts';
 import { jobStore } from './stores/jobs.ts';
 import { objectIndex } from './stores/objects.ts';
+import { provisioningStore } from './stores/provisioning.ts';
 import { accessKeyStore, idempotencyStore, tagStore } from './stores/requests.ts';
 import { roleAliasStore } from './stores/role-aliases.ts';
 import { shadowStore } from './stores/shadows.ts';
@@ -37,5 +38,6 @@ export function createTx(db: Queries, shards: number): Tx {
     clientDevices: clientDeviceStore(db),
     serviceRole: serviceRoleStore(db),
     telemetry: telemetryStore(db),
+    provisioning: provisioningStore(db),
   };
 }

@@ -1,10 +1,12 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Ids, silentLog } from '@greensward/kit';
+import { Fault, type Ids, silentLog } from '@greensward/kit';
 import { createArtifactUrls } from '../../adapters/artifact-urls.ts';
 import { createBus } from '../../adapters/bus.ts';
 import { openContentStore } from '../../adapters/content/content-store.ts';
+import { createOwnershipTokens } from '../../adapters/ownership-tokens.ts';
 import { createSessionCredentials } from '../../adapters/session-credentials.ts';
 import { openSqlite } from '../../adapters/sqlite/sqlite.ts';
 import type { Bus, CloudEvent } from '../../ports/bus.ts';
@@ -52,13 +54,16 @@ export async function openTestCloud(given?: Storage): Promise<TestCloud> {
   const events: CloudEvent[] = [];
   bus.subscribe((event) => events.push(event));
   const urls = createArtifactUrls({ secret: new Uint8Array(32), names: ['localhost'], port: 8443, clock });
+  const tokens = createOwnershipTokens({ secret: new Uint8Array(32), clock });
+  const authority = fakeAuthority();
   const sessions = createSessionCredentials({ secret: new Uint8Array(32), ids });
   const deps = {
     storage,
     content,
-    authority: fakeAuthority(),
+    authority,
     urls,
     sessions,
+    tokens,
     bus,
     clock,
     ids,
@@ -104,14 +109,20 @@ function countingIds(): Ids {
   };
 }
 
-/** Certificates are only names here: making keys is slow, and what is tested is what is done with them. */
+/** Certificates are only texts here: making keys is slow, and what is tested is what is done with them. */
 function fakeAuthority(): CertificateAuthority {
   let count = 0;
+  const issue = () => {
+    const der = Buffer.from(`certificate ${++count}`);
+    const certificatePem = `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n`;
+    return { certificateId: createHash('sha256').update(der).digest('hex'), certificatePem };
+  };
   return {
     rootPem: 'root',
-    async issueClient() {
-      const certificateId = String(++count).padStart(64, '0');
-      return { certificateId, certificatePem: 'certificate', privateKeyPem: 'private', publicKeyPem: 'public' };
+    issueClient: async () => ({ ...issue(), privateKeyPem: 'private', publicKeyPem: 'public' }),
+    async issueForCsr(csr) {
+      if (csr !== 'csr') throw new Fault('CertificateValidationException', 'The certificate request is not valid.');
+      return issue();
     },
     async serverCertificate() {
       return { privateKeyPem: 'private', certificateChainPem: 'chain' };

@@ -21,7 +21,8 @@ export interface ThingGroup {
   readonly createdAt: number;
 }
 
-export type CertificateStatus = 'ACTIVE' | 'INACTIVE' | 'REVOKED';
+/** PENDING_ACTIVATION: issued to a device that provisions itself, until it is registered. */
+export type CertificateStatus = 'ACTIVE' | 'INACTIVE' | 'REVOKED' | 'PENDING_ACTIVATION';
 
 /** A client certificate. `id` is the SHA-256 of its DER form, 64 lower-case hex digits. */
 export interface Certificate {

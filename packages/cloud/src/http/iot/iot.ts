@@ -6,6 +6,7 @@ import { endpointHandlers } from './endpoints.ts';
 import { groupHandlers } from './groups.ts';
 import { jobHandlers } from './jobs.ts';
 import { policyHandlers } from './policies.ts';
+import { provisioningHandlers } from './provisioning.ts';
 import { roleAliasHandlers } from './role-aliases.ts';
 import { iotTagHandlers } from './tags.ts';
 import { thingHandlers } from './things.ts';
@@ -20,6 +21,7 @@ const handlers: Handlers<typeof iot.operations> = {
   ...jobHandlers,
   ...roleAliasHandlers,
   ...iotTagHandlers,
+  ...provisioningHandlers,
 };
 
 /** The part of AWS IoT Core that Greengrass needs, signed. */

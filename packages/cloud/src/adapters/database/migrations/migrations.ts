@@ -1,6 +1,7 @@
 import { initial } from './0001-initial.ts';
 import { rolloutCursor } from './0002-rollout-cursor.ts';
 import { deviceServices } from './0004-device-services.ts';
+import { provisioning } from './0005-provisioning.ts';
 
 /** One step of the schema. Steps are only ever appended: a released one never changes. */
 export interface Migration {
@@ -16,4 +17,4 @@ export interface ColumnTypes {
 }
 
 /** Every step, in the order of their numbers. */
-export const migrations: readonly Migration[] = [initial, rolloutCursor, deviceServices];
+export const migrations: readonly Migration[] = [initial, rolloutCursor, deviceServices, provisioning];

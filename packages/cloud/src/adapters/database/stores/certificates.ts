@@ -1,3 +1,4 @@
+import { type SqlBool, sql } from 'kysely';
 import type { Certificate } from '../../../domain/registry/registry.ts';
 import type { CertificateStore, PolicyStore } from '../../../ports/storage.ts';
 import { parseTimeKey, timeKey, toPage } from '../rows.ts';
@@ -55,7 +56,21 @@ export function certificateStore(db: Queries): CertificateStore {
 
     async delete(id) {
       await db.deleteFrom('thing_principal').where('certificate_id', '=', id).execute();
+      await db.deleteFrom('provisioning_claim').where('certificate_id', '=', id).execute();
       await db.deleteFrom('certificate').where('id', '=', id).execute();
+    },
+
+    async pendingBefore(at, limit) {
+      const rows = await db
+        .selectFrom('certificate')
+        .select('id')
+        // Written out, so that the partial index serves it.
+        .where(sql<SqlBool>`status = 'PENDING_ACTIVATION'`)
+        .where('created_at', '<', at)
+        .orderBy('created_at')
+        .limit(limit)
+        .execute();
+      return rows.map((row) => row.id);
     },
   };
 }
