@@ -15,9 +15,16 @@ interface Waiting<I, O> {
 }
 
 /**
- * Gathers what arrives while the last list is being worked on and hands it over as the next one: a lone item goes at once, a
- * flood pays one commit a list. `run` answers each item at its place; one list runs at a time, in the order of arrival.
- * When a list fails, its items are tried one by one, so that an item that cannot be done harms no other.
+ * The end of this turn of the event loop: every connection that had something to read has been read. SQLite never gives the
+ * event loop back, so without it each list would hold one item.
+ */
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/**
+ * Gathers what arrives in one turn of the event loop, and while the last list is being worked on, and hands it over as the
+ * next one: a lone item waits for nothing else, a flood pays one commit a list. `run` answers each item at its place; one
+ * list runs at a time, in the order of arrival. When a list fails, its items are tried one by one, so that an item that
+ * cannot be done harms no other.
  */
 export function createBatcher<I, O>(
   run: (items: readonly I[]) => Promise<readonly O[]>,
@@ -43,6 +50,7 @@ export function createBatcher<I, O>(
 
   const drain = async (): Promise<void> => {
     while (waiting.length > 0) {
+      await turn();
       const batch = waiting.slice(0, limits.maxBatch);
       waiting = waiting.slice(limits.maxBatch);
       await answer(batch);

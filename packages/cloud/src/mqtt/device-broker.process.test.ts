@@ -167,7 +167,11 @@ describe('jobs', () => {
     expect(running.execution).toMatchObject({ jobId, status: 'IN_PROGRESS', versionNumber: 2 });
     const done = await request(client, update, { status: 'SUCCEEDED', includeJobExecutionState: true });
     expect(done.executionState).toMatchObject({ status: 'SUCCEEDED', versionNumber: 3 });
-    expect(JSON.parse((await client.next(jobs('core', `notify-${namespace}`))).payload).jobs).toEqual({});
+    // What subscribing tells may have been looked up after the deployment: then that was told twice.
+    const told = async () => JSON.parse((await client.next(jobs('core', `notify-${namespace}`))).payload).jobs;
+    let last = await told();
+    while ('QUEUED' in last) last = await told();
+    expect(last).toEqual({});
 
     await request(client, update, { status: 'SUCCEEDED' });
     const refused = await request(client, update, { status: 'FAILED', clientToken: 't' }, 'rejected');
