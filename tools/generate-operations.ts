@@ -43,7 +43,11 @@ const sources: readonly Source[] = [
       CancelJobExecution DeleteJob DeleteJobExecution
       CreateProvisioningTemplate DescribeProvisioningTemplate UpdateProvisioningTemplate DeleteProvisioningTemplate
       ListProvisioningTemplates CreateProvisioningTemplateVersion DescribeProvisioningTemplateVersion
-      DeleteProvisioningTemplateVersion ListProvisioningTemplateVersions CreateProvisioningClaim RegisterThing`),
+      DeleteProvisioningTemplateVersion ListProvisioningTemplateVersions CreateProvisioningClaim RegisterThing
+      CreatePolicyVersion GetPolicyVersion ListPolicyVersions DeletePolicyVersion SetDefaultPolicyVersion ListTargetsForPolicy
+      AttachPrincipalPolicy DetachPrincipalPolicy ListPrincipalPolicies ListPolicyPrincipals GetEffectivePolicies
+      CreateCertificateFromCsr RegisterCertificate RegisterCertificateWithoutCA ListCertificatesByCA RegisterCACertificate
+      DescribeCACertificate UpdateCACertificate DeleteCACertificate ListCACertificates GetRegistrationCode ListPrincipalThings`),
   },
   {
     service: 'iot-data',

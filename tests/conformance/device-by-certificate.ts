@@ -1,5 +1,10 @@
 import { request } from 'node:https';
-import { AttachThingPrincipalCommand, CreateKeysAndCertificateCommand } from '@aws-sdk/client-iot';
+import {
+  AttachPolicyCommand,
+  AttachThingPrincipalCommand,
+  CreateKeysAndCertificateCommand,
+  CreatePolicyCommand,
+} from '@aws-sdk/client-iot';
 import { connectAsync, type MqttClient } from 'mqtt';
 import type { ConformanceCloud } from './conformance-cloud.ts';
 
@@ -14,11 +19,19 @@ export interface CertifiedDevice {
   connect(): Promise<MqttClient>;
 }
 
-/** Makes a thing with a certificate. */
+const policyDocument = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: { Effect: 'Allow', Action: '*', Resource: '*' },
+});
+
+/** Makes a thing with a certificate whose policy allows everything. */
 export async function certifiedDevice(under: ConformanceCloud, thingName: string): Promise<CertifiedDevice> {
   await under.thing(thingName);
   const made = await under.iot.send(new CreateKeysAndCertificateCommand({ setAsActive: true }));
   await under.iot.send(new AttachThingPrincipalCommand({ thingName, principal: made.certificateArn ?? '' }));
+  const policyName = `all-${thingName}`;
+  await under.iot.send(new CreatePolicyCommand({ policyName, policyDocument }));
+  await under.iot.send(new AttachPolicyCommand({ policyName, target: made.certificateArn ?? '' }));
   const endpoints = await under.raw({ method: 'GET', path: '/greensward/v1/device-endpoints', service: 'greensward' });
   const tls = {
     ca: String(endpoints.json['rootCaPem']),

@@ -577,11 +577,15 @@ describe('a second connection', () => {
     expect(connection.ended).toBe(false);
   });
 
-  test.each(['{thing}-2', 'other', '{thing}2'])('as %s is refused with not authorized', async (pattern) => {
-    const { nucleus } = await newCore();
-    const clientId = pattern.replace('{thing}', nucleus.thing);
-    await expect(nucleus.connect(javaConnect(clientId, true))).rejects.toThrow(/Not authorized|not authorized/i);
-  });
+  test.each(['{thing}-2', 'other', '{thing}2'])(
+    'as %s, when that is another thing, is refused with not authorized',
+    async (pattern) => {
+      const { nucleus } = await newCore();
+      const clientId = pattern.replace('{thing}', nucleus.thing);
+      await cloud.core(clientId);
+      await expect(nucleus.connect(javaConnect(clientId, true))).rejects.toThrow(/Not authorized|not authorized/i);
+    },
+  );
 });
 
 describe('a cloud that was restarted', () => {

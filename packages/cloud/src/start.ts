@@ -107,7 +107,8 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
   const tls = { key: server.privateKeyPem, cert: server.certificateChainPem };
   const broker = createDeviceBroker({ app, bus, clock, log, timers, ids });
   closers.push(() => broker.close());
-  const mqttOptions = { ...tls, ca: authority.rootPem, host, port: settings.mqttPort, log };
+  const admit = async (certificate: Uint8Array) => (await app.access.device(certificate)) !== undefined;
+  const mqttOptions = { ...tls, admit, host, port: settings.mqttPort, log };
   const mqtt = await asked('--mqtt-port', settings.mqttPort, host, listenTls(broker.server, mqttOptions));
   closers.push(() => mqtt.close());
   ports.mqttPort = mqtt.port;
@@ -126,7 +127,7 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
   closers.push(() => tasks.stop());
   const renewal = createScheduler(
     keepCertificate(authority, tls, (renewed) => {
-      mqtt.setCertificates({ ...renewed, ca: authority.rootPem });
+      mqtt.setCertificates(renewed);
       for (const listener of [devices, api]) listener.setCertificate(renewed);
       log.info('the server certificate was renewed');
     }),

@@ -32,6 +32,7 @@ export const configurationArn = (scope: ArnScope, kind: TargetKind, name: string
 export const thingArn = (scope: ArnScope, name: string) => `${iot(scope)}:thing/${name}`;
 export const thingGroupArn = (scope: ArnScope, name: string) => `${iot(scope)}:thinggroup/${name}`;
 export const jobArn = (scope: ArnScope, jobId: string) => `${iot(scope)}:job/${jobId}`;
+export const caCertificateArn = (scope: ArnScope, certificateId: string) => `${iot(scope)}:cacert/${certificateId}`;
 export const certificateArn = (scope: ArnScope, certificateId: string) => `${iot(scope)}:cert/${certificateId}`;
 export const policyArn = (scope: ArnScope, name: string) => `${iot(scope)}:policy/${name}`;
 export const roleAliasArn = (scope: ArnScope, name: string) => `${iot(scope)}:rolealias/${name}`;

@@ -115,6 +115,7 @@ const roleAlias: Constraint = {
   pattern: /^[\w=,@-]+$/,
   legal: 'have only letters, digits and "_=,@-"',
 };
+const certificatePem: Constraint = { min: 1, max: 65_536 };
 const namespaceId: Constraint = { pattern: /^[a-zA-Z0-9_-]+$/, legal: wordLegal };
 
 /** IoT Jobs: at most 10 pairs, key 1-128 of `[a-zA-Z0-9:_-]`, value 1-1024. */
@@ -150,7 +151,19 @@ export const iotConstraints: Constraints = {
   '*.marker': { max: 1024, pattern: /^[A-Za-z0-9+/]+={0,2}$/, legal: 'be the nextMarker of an answer' },
   '*.certificateId': { min: 64, max: 64, pattern: /^(0x)?[a-fA-F0-9]+$/, legal: 'have only hexadecimal digits' },
   '*.policyName': policyName,
-  'CreatePolicyRequest.policyDocument': { max: 404_600 },
+  '*.policyDocument': { max: 404_600 },
+  '*.policyVersionId': { pattern: /^[0-9]{1,9}$/, legal: 'be the number of a version' },
+  '*.caCertificateId': { min: 64, max: 64, pattern: /^(0x)?[a-fA-F0-9]+$/, legal: 'have only hexadecimal digits' },
+  '*.certificateSigningRequest': { min: 1, max: 4096 },
+  '*.certificatePem': certificatePem,
+  '*.caCertificatePem': certificatePem,
+  'RegisterCACertificateRequest.caCertificate': certificatePem,
+  'RegisterCACertificateRequest.verificationCertificate': certificatePem,
+  'AttachPrincipalPolicyRequest.principal': nonEmpty,
+  'DetachPrincipalPolicyRequest.principal': nonEmpty,
+  'ListPrincipalPoliciesRequest.principal': nonEmpty,
+  'ListPrincipalThingsRequest.principal': nonEmpty,
+  'GetEffectivePoliciesRequest.principal': nonEmpty,
   'AttachPolicyRequest.target': nonEmpty,
   'DetachPolicyRequest.target': nonEmpty,
   'ListAttachedPoliciesRequest.target': nonEmpty,

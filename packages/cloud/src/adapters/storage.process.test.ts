@@ -195,6 +195,31 @@ describe.each([
       storage = await database.open(at);
     });
 
+    test('the policies and certificates of a database of the first version stay', async () => {
+      const old = await database.create();
+      const statements = [
+        'create table migration (number integer primary key, name text not null)',
+        ...initial.statements({ text: 'text' }),
+        "insert into migration (number, name) values (1, 'initial')",
+        "insert into policy values ('p', 'the document', 7)",
+        "insert into policy_target values ('p', 'arn:cert')",
+        "insert into certificate values ('c', 'pem', 'ACTIVE', 1, 2)",
+      ];
+      await database.execute(old, statements.join(';'));
+      const migrated = await database.open(old);
+      await migrated.read(async (tx) => {
+        const versions = { defaultVersion: 1, lastVersion: 1 };
+        const policy = { name: 'p', document: 'the document', ...versions, createdAt: 7, updatedAt: 7 };
+        expect(await tx.policies.attachedTo('arn:cert')).toEqual([policy]);
+        expect(await tx.policies.versions('p')).toEqual([
+          { policy: 'p', number: 1, document: 'the document', createdAt: 7 },
+        ]);
+        const certificate = { id: 'c', pem: 'pem', status: 'ACTIVE', createdAt: 1, updatedAt: 2 };
+        expect(await tx.certificates.get('c')).toEqual(certificate);
+      });
+      await migrated.close();
+    });
+
     test('a rollout under way in a database of the first version goes on where it was', async () => {
       const old = await database.create();
       const statements = [
@@ -424,8 +449,81 @@ describe.each([
     });
   });
 
+  test('authorities are listed by age, found by subject, change and go', async () => {
+    const made = (id: string, createdAt: number, subject: string) => ({
+      ...({ id, subject, pem: `pem ${id}`, status: 'ACTIVE', mode: 'DEFAULT' } as const),
+      ...{ createdAt, updatedAt: createdAt },
+    });
+    const [first, second, third] = [made('x', 1, 'CN=A'), made('a', 2, 'CN=A'), made('b', 2, 'CN=B')];
+    await write(async (tx) => {
+      for (const certificate of [third, first, second]) await tx.caCertificates.insert(certificate);
+      const client = { id: 'c', pem: 'pem', status: 'ACTIVE', createdAt: 1, updatedAt: 1 } as const;
+      await tx.certificates.insert({ ...client, caId: 'x', mode: 'SNI_ONLY' });
+      await tx.certificates.insert({ ...client, id: 'd' });
+    });
+    expect(await read((tx) => pages((page) => tx.caCertificates.list(page), 1))).toEqual([first, second, third]);
+    expect(await read((tx) => tx.caCertificates.withSubject('CN=A'))).toEqual([second, first]);
+    await write((tx) => tx.caCertificates.update({ ...first, status: 'INACTIVE', updatedAt: 9 }));
+    expect(await read((tx) => tx.caCertificates.get('x'))).toEqual({ ...first, status: 'INACTIVE', updatedAt: 9 });
+    await write((tx) => tx.caCertificates.delete('x'));
+    expect(await read((tx) => tx.caCertificates.get('x'))).toBeUndefined();
+    const byCa = await read((tx) => tx.certificates.list({ limit: 9 }, { caId: 'x' }));
+    expect(byCa.items).toMatchObject([{ id: 'c', caId: 'x', mode: 'SNI_ONLY' }]);
+  });
+
+  test('what decides about certificates is read for many at once', async () => {
+    const targets = { certificate: (id: string) => `cert/${id}`, group: (name: string) => `group/${name}` };
+    const certificate = (id: string) => ({ id, pem: 'pem', status: 'ACTIVE', createdAt: 1, updatedAt: 1 }) as const;
+    await write(async (tx) => {
+      await tx.groups.insert(aGroup('plant'));
+      await tx.groups.insert(aGroup('line', 'plant'));
+      for (const thing of ['one', 'two']) await tx.things.insert(aThing(thing));
+      await tx.groups.add('line', 'one', 1);
+      for (const id of ['c1', 'c2', 'c3']) await tx.certificates.insert(certificate(id));
+      for (const [thing, id] of [
+        ['one', 'c1'],
+        ['two', 'c1'],
+        ['two', 'c2'],
+      ] as const)
+        await tx.things.attach(thing, id);
+      for (const name of ['own', 'of-plant', 'of-line']) {
+        const [versions, times] = [
+          { defaultVersion: 1, lastVersion: 1 },
+          { createdAt: 5, updatedAt: 5 },
+        ];
+        const policy = { name, document: `first ${name}`, ...versions, ...times };
+        await tx.policies.insert(policy);
+        await tx.policies.insertVersion({ policy: name, number: 2, document: `second ${name}`, createdAt: 6 });
+        if (name === 'own') await tx.policies.update({ ...policy, defaultVersion: 2, lastVersion: 2, updatedAt: 6 });
+      }
+      await tx.policies.attach('own', 'cert/c1');
+      await tx.policies.attach('of-plant', 'group/plant');
+      for (const target of ['group/line', 'cert/c3']) await tx.policies.attach('of-line', target);
+    });
+    const found = await read((tx) => tx.rights.ofCertificates(['c3', 'c1', 'c2', 'nobody'], targets));
+    const reference = (name: string, version = 1, createdAt = 5) => ({ name, version, createdAt });
+    expect([...found.keys()].sort()).toEqual(['c1', 'c2', 'c3']);
+    const groupPolicies = found.get('c1')?.groupPolicies ?? [];
+    expect(found.get('c1')).toMatchObject({
+      certificate: certificate('c1'),
+      things: [{ name: 'one' }, { name: 'two' }],
+      policies: [reference('own', 2, 6)],
+    });
+    expect([...groupPolicies].sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual([
+      reference('of-line'),
+      reference('of-plant'),
+    ]);
+    expect(found.get('c2')).toMatchObject({ things: [{ name: 'two' }], policies: [], groupPolicies: [] });
+    expect(found.get('c3')).toMatchObject({ things: [], policies: [reference('of-line')], groupPolicies: [] });
+    const asked = [reference('own', 2, 6), reference('own'), reference('of-line', 1, 4), reference('nobody')];
+    expect(await read((tx) => tx.rights.documents(asked))).toEqual(['second own', 'first own', undefined, undefined]);
+  });
+
   test('policies are attached once to a target and detached', async () => {
-    const policy = (name: string) => ({ name, document: '{"Version": "2012-10-17"}', createdAt: 5 });
+    const policy = (name: string) => ({
+      ...{ name, document: '{"Version": "2012-10-17"}', defaultVersion: 1, lastVersion: 1 },
+      ...{ createdAt: 5, updatedAt: 5 },
+    });
     await write(async (tx) => {
       for (const name of ['p2', 'p1', 'p3']) await tx.policies.insert(policy(name));
       for (const name of ['p2', 'p1', 'p1']) await tx.policies.attach(name, 'arn:cert');

@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
 import { Fault } from '@greensward/kit';
-import type { Tx } from '../ports/storage.ts';
-import type { AccessUseCases, Claimant } from './app.ts';
-import { createArns } from './arns.ts';
+import type { AccessUseCases } from './app.ts';
 import type { AppDeps } from './context.ts';
+import type { DeviceRights } from './device-rights.ts';
 
-/** Who calls: the secret behind an access key, the things behind a client certificate. */
-export function createAccess(deps: Pick<AppDeps, 'storage' | 'sessions' | 'clock' | 'account'>): AccessUseCases {
-  const { storage, sessions, clock } = deps;
-  const arns = createArns(deps.account);
+/** Who calls: the secret behind an access key, the device behind a client certificate. */
+export function createAccess(
+  { storage, sessions, clock }: Pick<AppDeps, 'storage' | 'sessions' | 'clock'>,
+  rights: DeviceRights,
+): AccessUseCases {
+  const idOf = (certificateDer: Uint8Array) => createHash('sha256').update(certificateDer).digest('hex');
+
   return {
     secret: (accessKeyId) => storage.read(async (tx) => (await tx.accessKeys.get(accessKeyId))?.secret),
 
@@ -19,24 +21,22 @@ export function createAccess(deps: Pick<AppDeps, 'storage' | 'sessions' | 'clock
       throw new Fault('ExpiredTokenException', message);
     },
 
-    device: (certificateDer) =>
-      storage.read(async (tx) => {
-        const certificateId = createHash('sha256').update(certificateDer).digest('hex');
-        const certificate = await tx.certificates.get(certificateId);
-        if (certificate?.status !== 'ACTIVE') return undefined;
-        const things = await tx.things.ofCertificate(certificateId);
-        const claim = things.length === 0 ? await claimOf(tx, certificateId) : undefined;
-        if (claim?.expiresAt !== undefined && claim.expiresAt <= clock.now()) return undefined;
-        return { certificateId, things, ...(claim === undefined ? {} : { claim }) };
-      }),
+    device: (certificateDer) => rights.identity(idOf(certificateDer)),
 
-    isThing: (name) => storage.read(async (tx) => (await tx.things.get(name)) !== undefined),
+    async connect(certificateDer, { clientId, sourceIp }) {
+      const device = await rights.identity(idOf(certificateDer));
+      if (device === undefined) return { refused: 'its certificate is not registered, or is not ACTIVE' };
+      // Whatever a policy allows: a connection under the name of a thing would take over that of the thing itself.
+      const name = clientId.split('#', 1)[0] ?? '';
+      if (!device.things.includes(name)) {
+        const isThing = (await storage.read((tx) => tx.things.existing([name]))).has(name);
+        if (isThing) return { refused: 'its client id is the name of a thing that its certificate is not attached to' };
+      }
+      const connection = device.connection({ clientId, sourceIp });
+      if (!connection.may('iot:Connect', `client/${clientId}`)) {
+        return { refused: 'no policy of its certificate allows iot:Connect with its client id' };
+      }
+      return connection;
+    },
   };
-
-  /** A certificate of no thing provisions where it was made for that, or where an operator gave it a policy. */
-  async function claimOf(tx: Tx, certificateId: string): Promise<Claimant | undefined> {
-    const claim = await tx.provisioning.claim(certificateId);
-    if (claim !== undefined) return claim;
-    return (await tx.policies.attachedTo(arns.certificate(certificateId))).length > 0 ? { certificateId } : undefined;
-  }
 }

@@ -9,7 +9,16 @@ import type { Telemetry } from '../domain/devices/telemetry.ts';
 import type { ExecutionCancel } from '../domain/jobs/cancel-execution.ts';
 import type { Execution, ExecutionCounts, ExecutionStatus, Job, JobStatus } from '../domain/jobs/job.ts';
 import type { ProvisioningTemplate, ProvisioningTemplateVersion } from '../domain/provisioning/provisioning.ts';
-import type { Certificate, CertificateStatus, Policy, Thing, ThingGroup } from '../domain/registry/registry.ts';
+import type {
+  CaCertificate,
+  Certificate,
+  CertificateMode,
+  CertificateStatus,
+  Policy,
+  PolicyVersion,
+  Thing,
+  ThingGroup,
+} from '../domain/registry/registry.ts';
 import type { MessageToPublish } from '../ports/bus.ts';
 import type { KeyAndCertificate } from '../ports/certificate-authority.ts';
 import type { Session, SessionCredentials } from '../ports/session-credentials.ts';
@@ -27,6 +36,7 @@ type Tags = Readonly<Record<string, string>>;
 export interface App {
   readonly things: ThingUseCases;
   readonly groups: GroupUseCases;
+  readonly authorities: AuthorityUseCases;
   readonly certificates: CertificateUseCases;
   readonly policies: PolicyUseCases;
   readonly components: ComponentUseCases;
@@ -65,6 +75,7 @@ export interface ThingUseCases {
   attachPrincipal(thing: string, principalArn: string): Promise<void>;
   detachPrincipal(thing: string, principalArn: string): Promise<void>;
   principals(thing: string): Promise<readonly string[]>;
+  ofPrincipal(principalArn: string): Promise<readonly string[]>;
 }
 
 export interface GroupUseCases {
@@ -96,12 +107,34 @@ export interface GroupUseCases {
   membership(thing: string): Promise<readonly { group: string; ancestors: readonly string[] }[]>;
 }
 
+/** Certificate authorities of others, whose certificates may be registered. */
+export interface AuthorityUseCases {
+  /** What the subject of a verification certificate names, to prove that its maker holds the key of the CA. */
+  registrationCode(): string;
+  register(input: {
+    pem: string;
+    /** Required but for `SNI_ONLY`. */
+    verificationPem?: string;
+    mode: CertificateMode;
+    active: boolean;
+  }): Promise<CaCertificate>;
+  describe(id: string): Promise<CaCertificate>;
+  setStatus(id: string, status: CaCertificate['status']): Promise<void>;
+  delete(id: string): Promise<void>;
+  list(page: PageRequest): Promise<Page<CaCertificate>>;
+}
+
 export interface CertificateUseCases {
   createKeys(active: boolean): Promise<KeyAndCertificate>;
+  /** A certificate for the key of a signing request, PEM. */
+  createFromRequest(requestPem: string, active: boolean): Promise<Certificate>;
+  /** One that a registered CA has issued; `caPem` says which one must be meant. */
+  register(input: { pem: string; caPem?: string; active: boolean }): Promise<Certificate>;
+  registerWithoutCa(input: { pem: string; active: boolean }): Promise<Certificate>;
   describe(id: string): Promise<Certificate>;
   setStatus(id: string, status: CertificateStatus): Promise<void>;
   delete(id: string, force: boolean): Promise<void>;
-  list(page: PageRequest): Promise<Page<Certificate>>;
+  list(page: PageRequest, filter?: { caId?: string }): Promise<Page<Certificate>>;
 }
 
 export interface PolicyUseCases {
@@ -111,7 +144,21 @@ export interface PolicyUseCases {
   list(page: PageRequest): Promise<Page<Policy>>;
   attach(name: string, target: string): Promise<void>;
   detach(name: string, target: string): Promise<void>;
-  attachedTo(target: string): Promise<readonly Policy[]>;
+  /** With `recursive`, for a thing group, also those of the groups above it. */
+  attachedTo(target: string, recursive?: boolean): Promise<readonly Policy[]>;
+  targets(name: string): Promise<readonly string[]>;
+  /** What decides about a principal, a thing, or both: their own policies and those of the thing's groups. */
+  effective(input: { principal?: string; thing?: string }): Promise<readonly Policy[]>;
+  createVersion(
+    name: string,
+    document: string,
+    asDefault: boolean,
+  ): Promise<{ version: PolicyVersion; isDefault: boolean }>;
+  version(name: string, number: number): Promise<{ version: PolicyVersion; policy: Policy }>;
+  /** Newest first. */
+  versions(name: string): Promise<{ versions: readonly PolicyVersion[]; policy: Policy }>;
+  deleteVersion(name: string, number: number): Promise<void>;
+  setDefaultVersion(name: string, number: number): Promise<void>;
 }
 
 /** Which version of which component: of the account, or one of the public ones. */
@@ -307,13 +354,30 @@ export interface ObjectUseCases {
   >;
 }
 
-/** Who a client certificate is. */
-interface DeviceIdentity {
+/** Who a client certificate is, and what it may do. */
+export interface DeviceIdentity {
   readonly certificateId: string;
   /** Things that the certificate is attached to. */
   readonly things: readonly string[];
-  /** Set for a certificate that is attached to no thing: what it may provision, if anything. */
-  readonly claim?: Claimant;
+  /** Decides by the policies for one HTTP request, about `thing` if about one. Resources are ARNs, or `*`. */
+  request(facts: {
+    readonly thing?: string | undefined;
+    readonly sourceIp?: string | undefined;
+  }): (action: string, resource: string) => boolean;
+}
+
+/** Decides for one MQTT connection. */
+export interface DeviceConnection {
+  readonly certificateId: string;
+  /** Things that the certificate is attached to now. */
+  readonly things: readonly string[];
+  /** Set while it is attached to none: as what it may provision itself, if its policies allow. */
+  readonly claim: Claimant | undefined;
+  /** By the policies as they are now. `resource` is what follows the account in its ARN: `topic/a/b`. */
+  may(action: string, resource: string): boolean;
+  /** Keeps it up to date until `release`. */
+  hold(): void;
+  release(): void;
 }
 
 /** Who asks to provision itself: devices that share a claim certificate. */
@@ -334,7 +398,11 @@ export interface AccessUseCases {
   session(accessKeyId: string, sessionToken: string): { session: Session; secret: string } | undefined;
   /** The identity behind a client certificate (DER); undefined unless registered and ACTIVE. */
   device(certificateDer: Uint8Array): Promise<DeviceIdentity | undefined>;
-  isThing(name: string): Promise<boolean>;
+  /** The same for a client that connects over MQTT: the connection, or why it is refused. */
+  connect(
+    certificateDer: Uint8Array,
+    facts: { readonly clientId: string; readonly sourceIp: string },
+  ): Promise<DeviceConnection | { readonly refused: string }>;
 }
 
 export interface ProvisioningTemplateUseCases {

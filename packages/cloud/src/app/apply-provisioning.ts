@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { Fault, type Ids } from '@greensward/kit';
+import { Fault, type Ids, messageOf } from '@greensward/kit';
+import { parsePolicy } from '@greensward/model/policy';
 import { iotInvalid, iotNotFound } from '../domain/faults.ts';
 import type { PlannedPolicy, ProvisioningPlan } from '../domain/provisioning/plan.ts';
-import { policyDocumentError } from '../domain/registry/policy-rules.ts';
 import type { Certificate, Thing } from '../domain/registry/registry.ts';
 import { attributesRefusal, mergedAttributes, sameMap } from '../domain/registry/registry-rules.ts';
 import type { Tx } from '../ports/storage.ts';
@@ -20,6 +20,8 @@ export interface Provisioned {
   readonly joined: boolean;
   /** Things whose pending executions changed. */
   readonly pendingChanged: readonly string[];
+  /** Certificates about which something else may decide now. */
+  readonly certificates: readonly string[];
   /** The certificate was taken out of use. */
   readonly deactivated: boolean;
 }
@@ -64,7 +66,7 @@ async function apply(
       resourceArns.set(policy.resource, arns.policy(await attachPolicy(tx, policy, arn, now)));
     }
   }
-  return { resourceArns, ...groups, deactivated };
+  return { resourceArns, ...groups, deactivated, certificates: await tx.things.principals(plan.thing.name) };
 }
 
 /** True for a thing that was there. */
@@ -135,15 +137,23 @@ async function attachPolicy(tx: Tx, policy: PlannedPolicy, target: string, now: 
   const name = 'name' in policy ? policy.name : createHash('sha256').update(policy.document).digest('hex');
   if ((await tx.policies.get(name)) === undefined) {
     if ('name' in policy) throw iotNotFound('Policy', name);
-    const wrong = policyDocumentError(policy.document);
-    if (wrong !== undefined) throw iotInvalid(`Resources.${policy.resource}.Properties.PolicyDocument: ${wrong}`);
-    await tx.policies.insert({ name, document: policy.document, createdAt: now });
+    refuseMalformed(policy);
+    const { document } = policy;
+    await tx.policies.insert({ name, document, defaultVersion: 1, lastVersion: 1, createdAt: now, updatedAt: now });
   }
   const attached = await tx.policies.attachedTo(target);
   if (attached.some((each) => each.name === name)) return name;
   if (attached.length >= maxPolicies) throw iotInvalid(`At most ${maxPolicies} policies can be attached to ${target}.`);
   await tx.policies.attach(name, target);
   return name;
+}
+
+function refuseMalformed({ resource, document }: { readonly resource: string; readonly document: string }): void {
+  try {
+    parsePolicy(document, 'iot');
+  } catch (error) {
+    throw iotInvalid(`Resources.${resource}.Properties.PolicyDocument: ${messageOf(error)}`);
+  }
 }
 
 function refuseAttributes(attributes: Readonly<Record<string, string>>): void {

@@ -1,5 +1,6 @@
 import {
   type ArnScope,
+  caCertificateArn,
   certificateArn,
   componentVersionArn,
   configurationArn,
@@ -24,6 +25,7 @@ import type { Account } from './context.ts';
 export interface Arns {
   thing(name: string): string;
   group(name: string): string;
+  caCertificate(id: string): string;
   certificate(id: string): string;
   policy(name: string): string;
   roleAlias(name: string): string;
@@ -46,6 +48,7 @@ export function createArns(account: Account): Arns {
   return {
     thing: (name) => thingArn(scope, name),
     group: (name) => thingGroupArn(scope, name),
+    caCertificate: (id) => caCertificateArn(scope, id),
     certificate: (id) => certificateArn(scope, id),
     policy: (name) => policyArn(scope, name),
     roleAlias: (name) => roleAliasArn(scope, name),

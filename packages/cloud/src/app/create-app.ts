@@ -1,11 +1,13 @@
 import { createAccess } from './access.ts';
 import type { App } from './app.ts';
+import { createAuthorities } from './authorities.ts';
 import { createCertificates } from './certificates.ts';
 import { createClientDevices, createConnectivity } from './client-devices.ts';
 import { createComponents } from './components.ts';
 import { createContentGate } from './content-gate.ts';
 import type { AppDeps } from './context.ts';
 import { createDeployments } from './deployments.ts';
+import { createDeviceRights } from './device-rights.ts';
 import { createDevices } from './devices.ts';
 import { createGroups } from './groups.ts';
 import { createJobs } from './jobs.ts';
@@ -23,11 +25,13 @@ import { createThings } from './things.ts';
 export function createApp(deps: AppDeps): App {
   const gate = createContentGate();
   const sweep = createContentSweep(deps, gate);
+  const rights = createDeviceRights(deps);
   return {
-    things: createThings(deps),
-    groups: createGroups(deps),
+    things: createThings(deps, rights),
+    groups: createGroups(deps, rights),
+    authorities: createAuthorities(deps),
     certificates: createCertificates(deps),
-    policies: createPolicies(deps),
+    policies: createPolicies(deps, rights),
     components: createComponents(deps, sweep),
     deployments: createDeployments(deps),
     devices: createDevices(deps),
@@ -35,13 +39,13 @@ export function createApp(deps: AppDeps): App {
     shadows: createShadows(deps),
     tags: createTags(deps),
     objects: createObjects(deps, gate, sweep),
-    access: createAccess(deps),
+    access: createAccess(deps, rights),
     roleAliases: createRoleAliases(deps),
     connectivity: createConnectivity(deps),
     clientDevices: createClientDevices(deps),
     serviceRole: createServiceRole(deps),
     telemetry: createTelemetry(deps),
     messages: { publish: (message) => deps.bus.publish({ kind: 'message', message }) },
-    provisioning: createProvisioning(deps),
+    provisioning: createProvisioning(deps, rights),
   };
 }

@@ -5,6 +5,7 @@ import type { Tx } from '../ports/storage.ts';
 import type { GroupUseCases } from './app.ts';
 import { createArns } from './arns.ts';
 import type { AppDeps } from './context.ts';
+import type { DeviceRights } from './device-rights.ts';
 import { joinGroup, leaveGroup, requireGroup } from './group-membership.ts';
 import { removeGroupExecutions } from './membership-effects.ts';
 
@@ -12,9 +13,16 @@ import { removeGroupExecutions } from './membership-effects.ts';
 const maxAttributes = 50;
 
 /** The static thing groups of the registry, and who is in them. */
-export function createGroups(deps: AppDeps): GroupUseCases {
+export function createGroups(deps: AppDeps, rights: DeviceRights): GroupUseCases {
   const { storage, clock, ids, bus, account } = deps;
   const arns = createArns(account);
+
+  /** A thing has other groups, so perhaps other policies. */
+  async function tellRights(thing: string): Promise<void> {
+    const certificates = await storage.read((tx) => tx.things.principals(thing));
+    if (certificates.length > 0) bus.publish({ kind: 'rights-changed', certificates });
+    await rights.settled();
+  }
 
   return {
     create: ({ name, parent, description, attributes = {}, tags }) =>
@@ -61,9 +69,9 @@ export function createGroups(deps: AppDeps): GroupUseCases {
       }),
 
     async delete(name, expectedVersion) {
-      const things = await storage.write(async (tx) => {
+      const { affected: things, hadPolicies } = await storage.write(async (tx) => {
         const group = await tx.groups.get(name);
-        if (group === undefined) return []; // IoT: deleting what is not there succeeds.
+        if (group === undefined) return { affected: [], hadPolicies: false }; // IoT: deleting what is not there succeeds.
         if (expectedVersion !== undefined && expectedVersion !== group.version) {
           throw iotVersionConflict('Thing group', name, group.version);
         }
@@ -73,8 +81,12 @@ export function createGroups(deps: AppDeps): GroupUseCases {
         const affected = await removeGroupExecutions(tx, name, clock.now());
         await tx.groups.delete(name);
         await tx.tags.clear(arns.group(name));
-        return affected;
+        const hadPolicies = (await tx.policies.attachedTo(arns.group(name))).length > 0;
+        await tx.policies.detachAll(arns.group(name));
+        return { affected, hadPolicies };
       });
+      if (hadPolicies) bus.publish({ kind: 'rights-changed' });
+      await rights.settled();
       if (things.length > 0) bus.publish({ kind: 'pending-changed', things });
     },
 
@@ -89,7 +101,9 @@ export function createGroups(deps: AppDeps): GroupUseCases {
         await requireThing(tx, thing);
         return joinGroup(tx, groupName, thing, clock.now());
       });
-      if (joined) bus.publish({ kind: 'rollout' });
+      if (!joined) return;
+      bus.publish({ kind: 'rollout' });
+      await tellRights(thing);
     },
 
     async removeThing(groupName, thing) {
@@ -98,6 +112,7 @@ export function createGroups(deps: AppDeps): GroupUseCases {
         return leaveGroup(tx, groupName, thing, clock.now());
       });
       if (changed.length > 0) bus.publish({ kind: 'pending-changed', things: changed });
+      await tellRights(thing);
     },
 
     async moveThing(thing, { add, remove }) {
@@ -113,6 +128,7 @@ export function createGroups(deps: AppDeps): GroupUseCases {
       });
       if (changed.length > 0) bus.publish({ kind: 'pending-changed', things: changed });
       if (joined) bus.publish({ kind: 'rollout' });
+      await tellRights(thing);
     },
 
     things: (group, recursive, page) =>

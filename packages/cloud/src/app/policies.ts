@@ -1,26 +1,39 @@
 import { Fault } from '@greensward/kit';
+import { parsePolicy } from '@greensward/model/policy';
 import { iotAlreadyExists, iotInvalid, iotNotFound } from '../domain/faults.ts';
-import { policyDocumentError } from '../domain/registry/policy-rules.ts';
-import type { Policy } from '../domain/registry/registry.ts';
+import type { Policy, PolicyVersion } from '../domain/registry/registry.ts';
 import type { Tx } from '../ports/storage.ts';
 import type { PolicyUseCases } from './app.ts';
 import { type Arns, createArns } from './arns.ts';
 import type { AppDeps } from './context.ts';
+import { certificatesBehind, type DeviceRights } from './device-rights.ts';
 import { refuseReserved } from './tags.ts';
 
-/** IoT policies and what they are attached to. */
-export function createPolicies(deps: AppDeps): PolicyUseCases {
-  const { storage, clock, account } = deps;
+/** IoT: versions of one policy, the default one counted. */
+const maxVersions = 5;
+
+/** IoT policies, their versions, and what they are attached to. */
+export function createPolicies(deps: AppDeps, rights: DeviceRights): PolicyUseCases {
+  const { storage, bus, clock, account } = deps;
   const arns = createArns(account);
+
+  /** Resolves when what the policies of these targets say now decides. */
+  async function tellRights(targets: readonly string[]): Promise<void> {
+    const certificates = certificatesBehind(arns, targets);
+    if (certificates?.length !== 0) {
+      bus.publish({ kind: 'rights-changed', ...(certificates === undefined ? {} : { certificates }) });
+    }
+    await rights.settled();
+  }
 
   return {
     create: (name, document, tags = {}) =>
       storage.write(async (tx) => {
-        const wrong = policyDocumentError(document);
-        if (wrong !== undefined) throw new Fault('MalformedPolicyException', wrong);
+        parsePolicy(document, 'iot');
         refuseReserved(tags);
         if ((await tx.policies.get(name)) !== undefined) throw iotAlreadyExists('Policy', name, arns.policy(name));
-        const policy: Policy = { name, document, createdAt: clock.now() };
+        const now = clock.now();
+        const policy: Policy = { name, document, defaultVersion: 1, lastVersion: 1, createdAt: now, updatedAt: now };
         await tx.policies.insert(policy);
         await tx.tags.put(arns.policy(name), tags);
         return policy;
@@ -32,9 +45,11 @@ export function createPolicies(deps: AppDeps): PolicyUseCases {
       storage.write(async (tx) => {
         await requirePolicy(tx, name);
         if ((await tx.policies.targets(name)).length > 0) {
-          throw new Fault(
-            'DeleteConflictException',
-            `Cannot delete the policy because it is attached to one or more principals (name=${name})`,
+          throw conflict(`Cannot delete the policy because it is attached to one or more principals (name=${name})`);
+        }
+        if ((await tx.policies.versions(name)).length > 1) {
+          throw conflict(
+            `Cannot delete the policy because it has one or more policy versions attached to it (name=${name})`,
           );
         }
         await tx.policies.delete(name);
@@ -43,8 +58,8 @@ export function createPolicies(deps: AppDeps): PolicyUseCases {
 
     list: (page) => storage.read((tx) => tx.policies.list(page)),
 
-    attach: (name, target) =>
-      storage.write(async (tx) => {
+    async attach(name, target) {
+      await storage.write(async (tx) => {
         await requirePolicy(tx, name);
         const limit = await requireTarget(tx, arns, target);
         const attached = await tx.policies.attachedTo(target);
@@ -53,22 +68,124 @@ export function createPolicies(deps: AppDeps): PolicyUseCases {
           throw new Fault('LimitExceededException', `At most ${limit} policies can be attached to ${target}.`);
         }
         await tx.policies.attach(name, target);
-      }),
+      });
+      await tellRights([target]);
+    },
 
-    detach: (name, target) => storage.write((tx) => tx.policies.detach(name, target)),
+    async detach(name, target) {
+      await storage.write((tx) => tx.policies.detach(name, target));
+      await tellRights([target]);
+    },
 
-    attachedTo: (target) =>
+    attachedTo: (target, recursive = false) =>
       storage.read(async (tx) => {
         await requireTarget(tx, arns, target);
-        return tx.policies.attachedTo(target);
+        const group = arns.target(target);
+        if (!recursive || group?.kind !== 'thinggroup') return tx.policies.attachedTo(target);
+        return policiesOf(tx, (await tx.groups.ancestry(group.name)).map(arns.group));
       }),
+
+    targets: (name) =>
+      storage.read(async (tx) => {
+        await requirePolicy(tx, name);
+        return tx.policies.targets(name);
+      }),
+
+    effective: ({ principal, thing }) =>
+      storage.read(async (tx) => {
+        const targets: string[] = [];
+        if (principal !== undefined) {
+          await requireTarget(tx, arns, principal);
+          targets.push(principal);
+        }
+        if (thing !== undefined) {
+          if ((await tx.things.get(thing)) === undefined) throw iotNotFound('Thing', thing);
+          for (const group of await tx.groups.ofThing(thing)) {
+            targets.push(...(await tx.groups.ancestry(group)).map(arns.group));
+          }
+        }
+        return policiesOf(tx, targets);
+      }),
+
+    async createVersion(name, document, asDefault) {
+      parsePolicy(document, 'iot');
+      const { version, targets } = await storage.write(async (tx) => {
+        const policy = await requirePolicy(tx, name);
+        if ((await tx.policies.versions(name)).length >= maxVersions) {
+          throw new Fault(
+            'VersionsLimitExceededException',
+            `The policy ${name} already has the maximum number of versions (${maxVersions})`,
+          );
+        }
+        const number = policy.lastVersion + 1;
+        const now = clock.now();
+        const made: PolicyVersion = { policy: name, number, document, createdAt: now };
+        await tx.policies.insertVersion(made);
+        const defaultVersion = asDefault ? number : policy.defaultVersion;
+        await tx.policies.update({ ...policy, defaultVersion, lastVersion: number, updatedAt: now });
+        return { version: made, targets: asDefault ? await tx.policies.targets(name) : [] };
+      });
+      await tellRights(targets);
+      return { version, isDefault: asDefault };
+    },
+
+    version: (name, number) =>
+      storage.read(async (tx) => {
+        const policy = await requirePolicy(tx, name);
+        return { version: await requireVersion(tx, name, number), policy };
+      }),
+
+    versions: (name) =>
+      storage.read(async (tx) => {
+        const policy = await requirePolicy(tx, name);
+        return { versions: await tx.policies.versions(name), policy };
+      }),
+
+    deleteVersion: (name, number) =>
+      storage.write(async (tx) => {
+        const policy = await requirePolicy(tx, name);
+        await requireVersion(tx, name, number);
+        if (policy.defaultVersion === number) {
+          throw conflict(`Cannot delete the default version of a policy (name=${name}, version=${number})`);
+        }
+        await tx.policies.deleteVersion(name, number);
+      }),
+
+    async setDefaultVersion(name, number) {
+      const targets = await storage.write(async (tx) => {
+        const policy = await requirePolicy(tx, name);
+        await requireVersion(tx, name, number);
+        if (policy.defaultVersion === number) return [];
+        await tx.policies.update({ ...policy, defaultVersion: number, updatedAt: clock.now() });
+        return tx.policies.targets(name);
+      });
+      await tellRights(targets);
+    },
   };
+}
+
+function conflict(message: string): Fault {
+  return new Fault('DeleteConflictException', message);
 }
 
 async function requirePolicy(tx: Tx, name: string): Promise<Policy> {
   const policy = await tx.policies.get(name);
   if (policy === undefined) throw iotNotFound('Policy', name);
   return policy;
+}
+
+async function requireVersion(tx: Tx, name: string, number: number): Promise<PolicyVersion> {
+  const version = (await tx.policies.versions(name)).find((each) => each.number === number);
+  if (version === undefined) throw iotNotFound('Policy version', `${name}, ${number}`);
+  return version;
+}
+
+/** Each once, ordered by name. */
+async function policiesOf(tx: Tx, targets: readonly string[]): Promise<readonly Policy[]> {
+  const found = new Map<string, Policy>();
+  for (const target of targets)
+    for (const policy of await tx.policies.attachedTo(target)) found.set(policy.name, policy);
+  return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** A certificate or a thing group that exists. Returns how many policies it may carry (IoT: 10 and 2). */

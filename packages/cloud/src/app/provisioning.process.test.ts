@@ -66,7 +66,7 @@ describe('provisioning by claim', () => {
     expect(await cloud.app.things.principals('core')).toEqual([cloud.arns.certificate(certificateId)]);
     const policies = await cloud.app.policies.attachedTo(cloud.arns.certificate(certificateId));
     expect(policies.map(({ name }) => name)).toEqual(['device']);
-    expect(cloud.events).toEqual([{ kind: 'rollout' }]);
+    expect(cloud.events).toEqual([{ kind: 'rollout' }, { kind: 'rights-changed', certificates: [certificateId] }]);
   });
 
   test('gives what the group runs to the new device', async () => {
@@ -201,7 +201,9 @@ describe('a claim that is made for one template', () => {
     expect(made.expiresAt).toBe(cloud.clock.now() + 300_000);
     const identity = await cloud.app.access.device(der(made.certificatePem));
     const claim = { certificateId: made.certificateId, template: 'T', expiresAt: made.expiresAt };
-    expect(identity).toEqual({ certificateId: made.certificateId, things: [], claim });
+    expect(identity).toMatchObject({ certificateId: made.certificateId, things: [] });
+    const device = await cloud.app.access.connect(der(made.certificatePem), { clientId: 'any', sourceIp: '' });
+    expect(device).toMatchObject({ claim });
     const { token } = await cloud.app.provisioning.createKeys(claim);
     await cloud.app.provisioning.templates.create({ name: 'U', body: body(), roleArn: role, enabled: true });
     const forbidden = { code: 'UnauthorizedException' };
@@ -218,12 +220,35 @@ describe('a claim that is made for one template', () => {
 
   test('a certificate of no thing claims only with a policy', async () => {
     const { certificateId, certificatePem } = await cloud.app.certificates.createKeys(true);
-    expect(await cloud.app.access.device(der(certificatePem))).toEqual({ certificateId, things: [] });
+    const connect = async (clientId: string) => {
+      const device = await cloud.app.access.connect(der(certificatePem), { clientId, sourceIp: '' });
+      return 'refused' in device ? undefined : device;
+    };
+    expect(await connect('any')).toBeUndefined();
     await cloud.app.policies.attach('device', cloud.arns.certificate(certificateId));
-    expect(await cloud.app.access.device(der(certificatePem))).toMatchObject({ claim: { certificateId } });
+    expect((await connect('any'))?.claim).toEqual({ certificateId });
     await cloud.app.things.create({ name: 'core' });
     await cloud.app.things.attachPrincipal('core', cloud.arns.certificate(certificateId));
-    expect(await cloud.app.access.device(der(certificatePem))).toEqual({ certificateId, things: ['core'] });
+    const device = await connect('core');
+    expect([device?.things, device?.claim]).toEqual([['core'], undefined]);
+  });
+
+  test('of CreateProvisioningClaim may do what its template needs, without a policy, and nothing else', async () => {
+    await template();
+    const made = await cloud.app.provisioning.createClaim('T');
+    const device = await cloud.app.access.connect(der(made.certificatePem), { clientId: 'any', sourceIp: '' });
+    if ('refused' in device) throw new Error(device.refused);
+    expect(device.claim).toMatchObject({ template: 'T' });
+    expect(device.may('iot:Publish', 'topic/$aws/provisioning-templates/T/provision/json')).toBe(true);
+    expect(device.may('iot:Subscribe', 'topicfilter/$aws/certificates/create/json/accepted')).toBe(true);
+    for (const topic of ['$aws/things/core/shadow/get', '$aws/events/x', 'a']) {
+      expect(device.may('iot:Publish', `topic/${topic}`)).toBe(false);
+    }
+    const Statement = { Effect: 'Deny', Action: 'iot:*', Resource: '*' };
+    await cloud.app.policies.create('no', JSON.stringify({ Version: '2012-10-17', Statement }));
+    await cloud.app.policies.attach('no', cloud.arns.certificate(made.certificateId));
+    const denied = await cloud.app.access.connect(der(made.certificatePem), { clientId: 'any', sourceIp: '' });
+    expect(denied).toHaveProperty('refused');
   });
 });
 

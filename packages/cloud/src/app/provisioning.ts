@@ -9,13 +9,14 @@ import type { Claimant, ProvisioningUseCases } from './app.ts';
 import { applyProvisioning, type Provisioned } from './apply-provisioning.ts';
 import { createArns } from './arns.ts';
 import type { AppDeps } from './context.ts';
+import type { DeviceRights } from './device-rights.ts';
 import { createProvisioningTemplates, requireTemplate } from './provisioning-templates.ts';
 
 /** IoT: a claim certificate of CreateProvisioningClaim is good for 5 minutes. */
 const claimMs = 300_000;
 
 /** How things and their certificates come to be registered by a template: by devices with a claim, and by an operator. */
-export function createProvisioning(deps: AppDeps): ProvisioningUseCases {
+export function createProvisioning(deps: AppDeps, rights: DeviceRights): ProvisioningUseCases {
   const { storage, authority, tokens, clock, ids, bus, account } = deps;
   const arns = createArns(account);
 
@@ -30,10 +31,15 @@ export function createProvisioning(deps: AppDeps): ProvisioningUseCases {
     return { ...issued, token: tokens.issue(issued.certificateId, claimant.certificateId) };
   }
 
-  function tell({ joined, pendingChanged, deactivated }: Provisioned, certificateId: string | undefined): void {
+  async function tell(
+    { joined, pendingChanged, deactivated, certificates }: Provisioned,
+    certificateId: string | undefined,
+  ): Promise<void> {
     if (joined) bus.publish({ kind: 'rollout' });
     if (pendingChanged.length > 0) bus.publish({ kind: 'pending-changed', things: pendingChanged });
     if (deactivated && certificateId !== undefined) bus.publish({ kind: 'certificate-changed', certificateId });
+    bus.publish({ kind: 'rights-changed', certificates });
+    await rights.settled();
   }
 
   return {
@@ -81,7 +87,7 @@ export function createProvisioning(deps: AppDeps): ProvisioningUseCases {
         }
         return applyProvisioning(tx, plan, certificate, { arns, ids, now });
       });
-      if (done !== undefined) tell(done, undefined);
+      if (done !== undefined) await tell(done, undefined);
       return { thingName: plan.thing.name, deviceConfiguration: plan.deviceConfiguration };
     },
 
@@ -99,7 +105,7 @@ export function createProvisioning(deps: AppDeps): ProvisioningUseCases {
         }
         return { certificate: found, done: await applyProvisioning(tx, plan, found, { arns, ids, now }) };
       });
-      tell(done, certificate?.id);
+      await tell(done, certificate?.id);
       return {
         ...(certificate === undefined ? {} : { certificatePem: certificate.pem }),
         resourceArns: done.resourceArns,

@@ -6,13 +6,14 @@ import type { Tx } from '../ports/storage.ts';
 import type { ThingUseCases } from './app.ts';
 import { createArns } from './arns.ts';
 import type { AppDeps } from './context.ts';
+import type { DeviceRights } from './device-rights.ts';
 import { removeThingExecutions } from './membership-effects.ts';
 
 /** IoT: attributes of a thing without a thing type. */
 const maxAttributes = 3;
 
 /** The things of the registry. */
-export function createThings(deps: AppDeps): ThingUseCases {
+export function createThings(deps: AppDeps, rights: DeviceRights): ThingUseCases {
   const { storage, clock, ids, bus, account } = deps;
   const arns = createArns(account);
 
@@ -33,8 +34,8 @@ export function createThings(deps: AppDeps): ThingUseCases {
 
     describe: (name) => storage.read((tx) => requireThing(tx, name)),
 
-    update: ({ name, attributes, merge = false, typeName, removeType = false, expectedVersion }) =>
-      storage.write(async (tx) => {
+    async update({ name, attributes, merge = false, typeName, removeType = false, expectedVersion }) {
+      const certificates = await storage.write(async (tx) => {
         const { typeName: presentType, ...present } = await requireThing(tx, name);
         refuseType(typeName);
         if (expectedVersion !== undefined && expectedVersion !== present.version) {
@@ -49,7 +50,12 @@ export function createThings(deps: AppDeps): ThingUseCases {
           attributes: next,
           version: present.version + 1,
         });
-      }),
+        return tx.things.principals(name);
+      });
+      // Policies may speak of attributes.
+      if (certificates.length > 0) bus.publish({ kind: 'rights-changed', certificates });
+      await rights.settled();
+    },
 
     async delete(name, expectedVersion) {
       const changed = await storage.write(async (tx) => {
@@ -70,12 +76,16 @@ export function createThings(deps: AppDeps): ThingUseCases {
 
     list: (page, filter) => storage.read((tx) => tx.things.list(page, filter)),
 
-    attachPrincipal: (thing, principalArn) =>
-      storage.write(async (tx) => {
+    async attachPrincipal(thing, principalArn) {
+      const certificateId = await storage.write(async (tx) => {
         await requireThing(tx, thing);
         const certificate = await requirePrincipal(tx, principalArn, arns.certificateId(principalArn));
         await tx.things.attach(thing, certificate.id);
-      }),
+        return certificate.id;
+      });
+      bus.publish({ kind: 'rights-changed', certificates: [certificateId] });
+      await rights.settled();
+    },
 
     async detachPrincipal(thing, principalArn) {
       const certificateId = await storage.write(async (tx) => {
@@ -85,12 +95,19 @@ export function createThings(deps: AppDeps): ThingUseCases {
         return certificate.id;
       });
       bus.publish({ kind: 'certificate-changed', certificateId });
+      await rights.settled();
     },
 
     principals: (thing) =>
       storage.read(async (tx) => {
         await requireThing(tx, thing);
         return (await tx.things.principals(thing)).map((id) => arns.certificate(id));
+      }),
+
+    ofPrincipal: (principalArn) =>
+      storage.read(async (tx) => {
+        const certificate = await requirePrincipal(tx, principalArn, arns.certificateId(principalArn));
+        return tx.things.ofCertificate(certificate.id);
       }),
   };
 }

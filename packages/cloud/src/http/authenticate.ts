@@ -60,19 +60,16 @@ function unsigned(caller: Caller): Authenticated {
   return { caller, payloadHash: 'UNSIGNED-PAYLOAD', chunks: undefined };
 }
 
-/** A certificate of another authority counts as none; one that is not registered and ACTIVE is refused alike. */
+/** Only a certificate that is registered and ACTIVE is somebody. */
 async function deviceOf(arrival: Arrival, access: AccessUseCases): Promise<Caller> {
   if (arrival.certificate === undefined) {
-    throw new Fault('AccessDeniedException', 'This request needs a client certificate that this service has issued');
+    throw new Fault('AccessDeniedException', 'This request needs a client certificate');
   }
   const device = await access.device(arrival.certificate);
   if (device === undefined) {
     const id = createHash('sha256').update(arrival.certificate).digest('hex');
     throw new Fault('AccessDeniedException', `The client certificate ${id} is not registered here, or is not ACTIVE`);
   }
-  // One that is to provision with has nothing to ask for yet.
-  if (device.things.length === 0) {
-    throw new Fault('AccessDeniedException', `The client certificate ${device.certificateId} is attached to no thing`);
-  }
-  return { kind: 'device', certificateId: device.certificateId, things: device.things };
+  const { certificateId, things, request } = device;
+  return { kind: 'device', certificateId, things, request };
 }

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Log } from '@greensward/kit';
 import type { ChunkSignatures } from '@greensward/protocol/sigv4';
-import type { App } from '../app/app.ts';
+import type { App, DeviceIdentity } from '../app/app.ts';
 import type { Account } from '../app/context.ts';
 import type { Session } from '../ports/session-credentials.ts';
 
@@ -14,8 +14,10 @@ export interface Arrival {
   readonly query: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: AsyncIterable<Uint8Array>;
-  /** The client certificate, DER, when one was shown that our authority issued. */
+  /** The client certificate, DER, when one was shown: its key is in the client's hands, and nothing else is known of it. */
   readonly certificate: Uint8Array | undefined;
+  /** Of the peer. */
+  readonly address: string;
 }
 
 /** An answer before the headers that every answer carries. */
@@ -31,7 +33,7 @@ export type Caller =
   | { readonly kind: 'user'; readonly accessKeyId: string }
   /** A role that a device has assumed: temporary credentials. */
   | { readonly kind: 'session'; readonly accessKeyId: string; readonly session: Session }
-  | { readonly kind: 'device'; readonly certificateId: string; readonly things: readonly string[] };
+  | ({ readonly kind: 'device' } & DeviceIdentity);
 
 /** Where this cloud is reached. */
 export interface Endpoints {
@@ -99,6 +101,8 @@ export interface Route<I = unknown, O = unknown> {
   parse(received: Received): I;
   /** The thing that the request is about, where a device may only ask about its own. */
   thing?(input: I): string;
+  /** What a device needs to be allowed by its policies: an action, and the ARN of what it is done to, or `*`. */
+  permission?(input: I, account: Account): { readonly action: string; readonly resource: string };
   handle(input: I, call: Call): Promise<O>;
   serialize(output: O): Answer;
 }

@@ -12,9 +12,12 @@ export interface TlsCertificate {
   readonly cert: string;
 }
 
-/** A TLS listener. `clientAuthority` (PEM) asks for a client certificate, without requiring one. */
+/**
+ * A TLS listener. `clientCertificates` asks for one, without requiring it. The handshake proves that the client holds its key; who
+ * that is the registry says, by the certificate itself, and not by who issued it.
+ */
 export interface TlsOptions extends TlsCertificate {
-  readonly clientAuthority?: string;
+  readonly clientCertificates?: boolean;
 }
 
 /** What a listener answers with by itself. */
@@ -121,14 +124,14 @@ function instance(
     ...contextOf(tls),
     // The AWS SDK for Java on a device offers both names; either way it speaks HTTP/1.1.
     ALPNProtocols: ['x-amzn-http-ca', 'http/1.1'],
-    ...(tls.clientAuthority === undefined ? {} : { requestCert: true, rejectUnauthorized: false }),
+    ...(tls.clientCertificates === true ? { requestCert: true, rejectUnauthorized: false } : {}),
   };
   return fastify({ ...rest, https });
 }
 
-function contextOf({ key, cert, clientAuthority }: TlsOptions) {
-  const trusted = clientAuthority === undefined ? {} : { ca: clientAuthority };
-  return { key, cert, minVersion: 'TLSv1.2' as const, ...trusted };
+function contextOf({ key, cert }: TlsOptions) {
+  // No authority is trusted, and so none is named to clients: they would pick their certificate by its issuer.
+  return { key, cert, minVersion: 'TLSv1.2' as const, ca: [] };
 }
 
 /** Why Node gave up on a connection before there was a request, and what that is in HTTP. */
@@ -184,6 +187,7 @@ function arrivalOf(request: FastifyRequest, reply: FastifyReply): Arrival {
     headers: raw.headers,
     body: bodyOf(raw, reply.raw),
     certificate: certificateOf(raw.socket),
+    address: raw.socket.remoteAddress ?? '',
   };
 }
 
@@ -195,7 +199,7 @@ async function* bodyOf(request: IncomingMessage, response: ServerResponse): Asyn
 
 /** Only what chains to our authority. A resumed session may be authorized without a certificate: then there is none. */
 function certificateOf(socket: unknown): Uint8Array | undefined {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  if (!(socket instanceof TLSSocket)) return undefined;
   return socket.getPeerX509Certificate()?.raw;
 }
 

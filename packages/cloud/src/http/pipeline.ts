@@ -64,7 +64,7 @@ export async function serve(edge: Edge, arrival: Arrival): Promise<Answer> {
     // 7 parse
     const input = route.parse({ arrival, body, payloadHash, chunks });
     // 8 authorize
-    authorize(route, input, caller, edge.account);
+    authorize(route, input, caller, edge.account, arrival.address);
     // 9 handle
     const output = await route.handle(input, callOf(edge, arrival, caller, log, started));
     // 10 serialize
@@ -94,8 +94,11 @@ async function read({ timers }: Edge, arrival: Arrival, { body, maxBytes }: Rout
   return readWhole(arrival.body, headerOf(arrival.headers, 'content-length'), limits, timers);
 }
 
-/** An access key may do everything in its account, an assumed role little; a device, which is a thing, may ask about itself. */
-function authorize(route: Route, input: unknown, caller: Caller, account: Account): void {
+/**
+ * An access key may do everything in its account, an assumed role little; a device may ask about itself, and of
+ * that what its policies allow.
+ */
+function authorize(route: Route, input: unknown, caller: Caller, account: Account, sourceIp: string): void {
   if (caller.kind === 'session') {
     const action = actionOf(route.service, route.operation);
     if (sessionMay(action)) return;
@@ -110,6 +113,11 @@ function authorize(route: Route, input: unknown, caller: Caller, account: Accoun
   if (thing !== undefined && !caller.things.includes(thing)) {
     const own = caller.things.join(', ');
     throw new Fault('AccessDeniedException', `The client certificate is that of ${own}, and not of the thing ${thing}`);
+  }
+  const needed = route.permission?.(input, account);
+  if (needed === undefined || !caller.request({ thing, sourceIp })(needed.action, needed.resource)) {
+    const what = needed === undefined ? route.operation : `${needed.action} on ${needed.resource}`;
+    throw new Fault('AccessDeniedException', `No policy of the client certificate allows ${what}`);
   }
 }
 

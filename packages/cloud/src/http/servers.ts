@@ -54,7 +54,7 @@ export function createApiServer(
 /** What devices call: with a client certificate, but for pre-signed downloads. */
 export function createDeviceServer(deps: ServerDeps, tls: TlsCertificate): HttpListener {
   const edge = { ...deps, authenticate: createAuthenticator(deps.app.access), service: dataPlaneServices() };
-  return createListener((arrival) => serve(edge, arrival), deps, { ...tls, clientAuthority: deps.endpoints.rootPem });
+  return createListener((arrival) => serve(edge, arrival), deps, { ...tls, clientCertificates: true });
 }
 
 /** Current and older names of each service in credential scopes. */

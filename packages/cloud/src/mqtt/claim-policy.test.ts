@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mayClaim, thingInClientId } from './claim-policy.ts';
+import { mayClaim } from './claim-policy.ts';
 
 test.each([
   '$aws/certificates/create/json',
@@ -21,14 +21,4 @@ test.each([
   '$aws/provisioning-templates',
 ])('a claim may not use %s', (topic) => {
   expect(mayClaim(topic)).toBe(false);
-});
-
-test.each([
-  ['core', 'core'],
-  ['core#2', 'core'],
-  ['core-2', 'core-2'],
-  ['#', ''],
-  ['', ''],
-])('the client id %j would be that of the thing %j', (clientId, thing) => {
-  expect(thingInClientId(clientId)).toBe(thing);
 });

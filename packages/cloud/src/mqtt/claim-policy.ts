@@ -1,11 +1,6 @@
-// The identity rule of claim certificates, until IoT policies are evaluated: they may provision, and nothing else.
+// The floor of claim certificates, which are attached to no thing: of what is reserved they may use what provisioning is done with.
 
-/** True for topics and filters that a connection of a claim certificate may publish or subscribe to. */
+/** True for topics and filters that a connection of a claim certificate may publish or subscribe to if its policies allow. */
 export function mayClaim(topicOrFilter: string): boolean {
   return ['$aws/certificates/create', '$aws/provisioning-templates/'].some((start) => topicOrFilter.startsWith(start));
-}
-
-/** The thing that a client id would act for: `{T}` or `{T}#...`. A claim that took such an id would end its connection. */
-export function thingInClientId(clientId: string): string {
-  return clientId.split('#', 1)[0] ?? clientId;
 }

@@ -23,6 +23,7 @@ beforeEach(async () => {
   broker = createDeviceBroker({ ...cloud, timers: systemTimers, ids: systemIds, log });
   clients = [];
   await cloud.app.groups.create({ name: 'line' });
+  await cloud.app.policies.create('all', policyOf(allow('iot:*', '*')));
   await register('core', 'line');
 });
 afterEach(async () => {
@@ -42,6 +43,11 @@ async function register(thing: string, group?: string) {
   } as const;
   await cloud.storage.write((tx) => tx.certificates.insert(certificate));
   await cloud.app.things.attachPrincipal(thing, cloud.arns.certificate(certificate.id));
+  await cloud.app.policies.attach('all', cloud.arns.certificate(certificate.id));
+}
+const allow = (Action: unknown, Resource: unknown) => ({ Effect: 'Allow', Action, Resource });
+function policyOf(...Statement: readonly object[]) {
+  return JSON.stringify({ Version: '2012-10-17', Statement });
 }
 
 function connect(clientId: string, thing = 'core', options: { clean?: boolean } = {}) {
@@ -96,7 +102,9 @@ describe('connecting', () => {
     await register('other');
     expect(await connect('other').connack).toBe(5);
     // The name of another thing may begin with that of this one: its connection must not be taken over.
+    await cloud.addThings(undefined, 'core-2');
     expect(await connect('core-2').connack).toBe(5);
+    expect(await connect('core-2#1').connack).toBe(5);
     expect(await connectTestClient(broker.server, 'core', undefined).connack).toBe(5);
     expect(await connectTestClient(broker.server, 'core', Buffer.from('forged')).connack).toBe(5);
     expect(warnings.map(({ fields }) => fields)).toContainEqual(expect.objectContaining({ clientId: 'other' }));
@@ -129,6 +137,104 @@ describe('topics of another device', () => {
       expect.objectContaining({ clientId: 'core', topic: '$aws/things/other/shadow/update' }),
     );
     expect(warnings).toHaveLength(3);
+  });
+});
+
+describe('the policies of a connection', () => {
+  const account = 'arn:aws:iot:us-east-1:000000000000:';
+  const own = (kind: string) => [`${account}${kind}/$aws/things/core/*`, `${account}${kind}/open/*`];
+  const everything = [
+    allow('iot:Connect', '*'),
+    allow(['iot:Publish', 'iot:Receive'], own('topic')),
+    allow('iot:Subscribe', own('topicfilter')),
+  ];
+  const setPolicy = (...statements: readonly object[]) =>
+    cloud.app.policies.createVersion('all', policyOf(...statements), true);
+
+  test('say what may be published; the next message after a change is decided anew', async () => {
+    await setPolicy(...everything);
+    const [client, reader] = [await connected('core#1'), await connected('core#2')];
+    expect(await reader.subscribe('open/a')).toBe(0);
+    client.publish('open/a', 'one', 1);
+    await reader.next('open/a');
+    await setPolicy(allow('iot:Connect', '*'), allow(['iot:Subscribe', 'iot:Receive'], '*'));
+    client.publish('open/a', 'two', 1);
+    await client.closed;
+    expect(reader.received).toHaveLength(1);
+  });
+
+  test('say what may be subscribed to', async () => {
+    await setPolicy(...everything);
+    const client = await connected();
+    expect(await client.subscribe('open/+')).toBe(0);
+    expect(await client.subscribe('#')).toBe(0x80);
+    expect(await client.subscribe('closed')).toBe(0x80);
+    expect(await client.subscribe('$aws/things/core/jobs/notify')).toBe(0);
+  });
+
+  test('say what is received, also of the answers to its own requests', async () => {
+    await setPolicy(allow('*', '*'));
+    const client = await connected();
+    expect(await client.subscribe('#')).toBe(0);
+    expect(await client.subscribe('$aws/things/core/#')).toBe(0);
+    await setPolicy(allow(['iot:Connect', 'iot:Publish', 'iot:Subscribe'], '*'), allow('iot:Receive', own('topic')));
+    client.publish('closed/a', 'no', 1);
+    await request(client, '$aws/things/core/shadow/get', '', 'rejected');
+    await setPolicy(
+      ...everything.filter(({ Action }) => Action !== 'iot:Receive').slice(0, 1),
+      allow('iot:Publish', '*'),
+    );
+    await client.deliver('$aws/things/core/shadow/get', '');
+    await setPolicy(allow('*', '*'));
+    await request(client, '$aws/things/core/shadow/get', '', 'rejected');
+    expect(client.received.map(({ topic }) => topic)).toEqual([
+      '$aws/things/core/shadow/get/rejected',
+      '$aws/things/core/shadow/get/rejected',
+    ]);
+  });
+
+  test('say whether a message is kept', async () => {
+    await setPolicy(...everything);
+    const keeping = await connected('core#1');
+    keeping.publish('open/kept', 'no', 1, true);
+    await keeping.closed;
+    await setPolicy(...everything, allow('iot:RetainPublish', `${account}topic/open/kept`));
+    const allowed = await connected('core#1');
+    allowed.publish('open/kept', 'yes', 1, true);
+    await request(allowed, '$aws/things/core/shadow/get', '', 'rejected');
+    const reader = await connected('core#2');
+    await reader.subscribe('open/kept');
+    expect((await reader.next('open/kept')).payload).toBe('yes');
+  });
+
+  test('may say less than they do: nothing reserved of another thing is open to any policy', async () => {
+    await register('other');
+    await setPolicy(allow('*', '*'));
+    const client = await connected();
+    expect(await client.subscribe('$aws/things/other/#')).toBe(0x80);
+  });
+});
+
+describe('a connection whose certificate', () => {
+  test.each<[string, () => Promise<unknown>]>([
+    ['is deactivated', () => cloud.app.certificates.setStatus(certificateId('core'), 'INACTIVE')],
+    ['is revoked', () => cloud.app.certificates.setStatus(certificateId('core'), 'REVOKED')],
+    ['is detached', () => cloud.app.things.detachPrincipal('core', cloud.arns.certificate(certificateId('core')))],
+  ])('%s ends at once, and is refused from then on', async (_how, change) => {
+    const [one, two] = [await connected('core'), await connected('core#2')];
+    await change();
+    await Promise.all([one.closed, two.closed]);
+    expect(await connect('core').connack).toBe(5);
+  });
+
+  test('gets one more thing serves that too', async () => {
+    const client = await connected();
+    await cloud.addThings('line', 'second');
+    expect(await client.subscribe(jobs('second', '#'))).toBe(0x80);
+    await cloud.app.things.attachPrincipal('second', cloud.arns.certificate(certificateId('core')));
+    expect(await client.subscribe(jobs('second', '#'))).toBe(0);
+    await deploy();
+    await client.next(jobs('second', `notify-${namespace}`));
   });
 });
 

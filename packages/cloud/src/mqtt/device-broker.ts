@@ -7,24 +7,23 @@ import {
   type MqttServer,
 } from '@greensward/mqtt/server';
 import { DEPLOYMENT_SHADOW } from '@greensward/protocol/shadow';
-import type { App, Claimant, Pending } from '../app/app.ts';
+import type { App, DeviceConnection, Pending } from '../app/app.ts';
 import { createBatcher } from '../app/batch.ts';
 import type { Bus, CloudEvent } from '../ports/bus.ts';
-import { mayClaim, thingInClientId } from './claim-policy.ts';
-import { mayPublish, mayReceive, maySubscribe, thingOfClient } from './device-policy.ts';
+import { mayClaim } from './claim-policy.ts';
+import { mayPublish, mayReceive, maySubscribe } from './device-policy.ts';
 import { createJobNotifications } from './job-notifications.ts';
 import { createProvisioningRequests } from './provisioning-requests.ts';
 import { createRequests } from './requests.ts';
 
-/**
- * Who a connection is: the thing that its client id names, by a certificate that is attached to it; or, of no thing, a device
- * that is to provision itself.
- */
-type DevicePrincipal = {
-  readonly certificateId: string;
+/** Who a connection is, and what it may do now. */
+interface DevicePrincipal {
+  readonly device: DeviceConnection;
+  /** Its things that count as connected because of it. */
+  readonly counted: Set<string>;
   /** When its certificate was looked up; monotonic ms. */
   readonly since: number;
-} & ({ readonly thing: string } | { readonly thing?: undefined; readonly claim: Claimant });
+}
 
 export interface DeviceBroker {
   /** Give it connections, for example with `listenTls`. */
@@ -48,6 +47,14 @@ const deploymentShadow = `/shadow/name/${DEPLOYMENT_SHADOW}/`;
 
 /** Longer than a connection may take from its certificate's look-up to its CONNACK. */
 const connectMs = 60_000;
+
+function canReceive(device: DeviceConnection, topic: string): boolean {
+  return mayReceive(device.things, topic) && device.may('iot:Receive', `topic/${topic}`);
+}
+
+function provisions(device: DeviceConnection, topicOrFilter: string): boolean {
+  return device.claim !== undefined && mayClaim(topicOrFilter);
+}
 
 /** The MQTT side of the cloud: devices, by certificate, on their own topics. */
 export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
@@ -76,17 +83,11 @@ export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
     };
     const since = timers.monotonic();
     if (request.peerCertificate === undefined) return refuse('it presented no certificate');
-    const identity = await app.access.device(request.peerCertificate);
-    if (identity === undefined) return refuse('its certificate is not registered and active');
-    const { certificateId, claim } = identity;
-    const thing = thingOfClient(request.clientId, identity.things);
-    if (thing !== undefined) return { allow: true, principal: { certificateId, thing, since } };
-    if (claim === undefined) return refuse('its client id is not that of a thing of its certificate');
-    if (await app.access.isThing(thingInClientId(request.clientId))) {
-      return refuse('its client id is that of a thing, and its certificate a claim');
-    }
-    // Many devices share the certificate: none may have what was meant for another.
-    return { allow: true, principal: { certificateId, claim, since }, transient: true };
+    const { clientId, remoteAddress: sourceIp } = request;
+    const device = await app.access.connect(request.peerCertificate, { clientId, sourceIp });
+    if ('refused' in device) return refuse(device.refused);
+    // Many devices may share a certificate of no thing: none may have what was meant for another.
+    return { allow: true, principal: { device, counted: new Set(), since }, transient: device.things.length === 0 };
   }
 
   const server: MqttServer<DevicePrincipal> = createMqttServer<DevicePrincipal>({
@@ -95,36 +96,62 @@ export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
     ids,
     ...(deps.limits === undefined ? {} : { limits: deps.limits }),
     authenticate,
-    authorizePublish: ({ principal: { thing } }, topic) =>
-      thing === undefined ? mayClaim(topic) : mayPublish(thing, topic),
-    authorizeSubscribe: ({ principal: { thing } }, filter) =>
-      thing === undefined ? mayClaim(filter) : maySubscribe(thing, filter),
-    // An answer goes to who asked, which is not decided here; all claims listen on the same topics, and it may hold a key.
-    authorizeReceive: ({ principal: { thing } }, topic) => thing !== undefined && mayReceive(thing, topic),
+    authorizePublish: ({ principal: { device } }, topic) =>
+      (mayPublish(device.things, topic) || provisions(device, topic)) && device.may('iot:Publish', `topic/${topic}`),
+    authorizeRetain: ({ principal: { device } }, topic) => device.may('iot:RetainPublish', `topic/${topic}`),
+    authorizeSubscribe: ({ principal: { device } }, filter, shareName?: string) => {
+      const resource = shareName === undefined ? filter : `$share/${shareName}/${filter}`;
+      const open = maySubscribe(device.things, filter) || provisions(device, filter);
+      return open && device.may('iot:Subscribe', `topicfilter/${resource}`);
+    },
+    // Not the topics of provisioning: all claims listen on the same ones, and an answer, which goes to who asked, may hold a key.
+    authorizeReceive: ({ principal: { device } }, topic) => canReceive(device, topic),
     isRequest: (topic) => topic.startsWith('$aws/'),
-    onRequest: (client, request) =>
-      client.principal.thing === undefined
-        ? provisioning.answer(client, client.principal.claim, request)
-        : requests.answer(client.principal.thing, request),
+    async onRequest(client, request) {
+      const { device } = client.principal;
+      if (device.claim !== undefined && mayClaim(request.topic)) {
+        const answers = await provisioning.answer(client, device.claim, request);
+        return answers.filter(({ topic }) => device.may('iot:Receive', `topic/${topic}`));
+      }
+      const replies = await requests.answer(request);
+      // The server hands replies to whoever asked, and asks nobody.
+      const [told = [], untold = []] = [true, false].map((may) =>
+        replies.filter(({ topic }) => canReceive(device, topic) === may),
+      );
+      for (const { topic, payload } of untold) server.publish(topic, payload, { qos: 1 });
+      return told;
+    },
     onConnected: (client, sessionPresent) => {
-      const { thing, certificateId, since } = client.principal;
-      if (thing !== undefined) connected.set(thing, (connected.get(thing) ?? 0) + 1);
+      const { device, since } = client.principal;
+      device.hold();
+      countIn(client.principal);
       // Revoked between its look-up and now: the event found no connection to end.
-      if ((changedCertificates.get(certificateId) ?? -1) >= since) {
+      if ((changedCertificates.get(device.certificateId) ?? -1) >= since) {
         server.disconnect((other) => other === client, 'not-authorized');
       }
-      if (sessionPresent && thing !== undefined) notifications.resumed(thing);
+      if (sessionPresent) for (const thing of device.things) notifications.resumed(thing);
     },
-    onDisconnected: ({ principal: { thing } }) => {
-      if (thing === undefined) return;
-      const left = (connected.get(thing) ?? 1) - 1;
-      if (left > 0) connected.set(thing, left);
-      else connected.delete(thing);
+    onDisconnected: ({ principal: { device, counted } }) => {
+      device.release();
+      for (const thing of counted) {
+        const left = (connected.get(thing) ?? 1) - 1;
+        if (left > 0) connected.set(thing, left);
+        else connected.delete(thing);
+      }
     },
-    onSubscribed: ({ principal: { thing } }, filters) => {
-      if (thing !== undefined) notifications.subscribed(thing, filters);
+    onSubscribed: (client, filters) => {
+      countIn(client.principal);
+      for (const thing of client.principal.device.things) notifications.subscribed(thing, filters);
     },
   });
+  /** Things may be attached to a certificate while it is connected; they are told of jobs from their first subscription on. */
+  function countIn({ device, counted }: DevicePrincipal): void {
+    for (const thing of device.things) {
+      if (counted.has(thing)) continue;
+      counted.add(thing);
+      connected.set(thing, (connected.get(thing) ?? 0) + 1);
+    }
+  }
   const notifications = createJobNotifications({ pending, server, clock, timers, log });
 
   function heard(event: CloudEvent): void {
@@ -145,8 +172,9 @@ export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
       }
       case 'certificate-changed':
         noteChange(event.certificateId);
-        server.disconnect(({ principal }) => principal.certificateId === event.certificateId, 'not-authorized');
+        server.disconnect(({ principal }) => principal.device.certificateId === event.certificateId, 'not-authorized');
         break;
+      case 'rights-changed': // Connections look at their rights with each action.
       case 'rollout':
         break;
     }

@@ -1,27 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { mayPublish, mayReceive, maySubscribe, thingOfClient } from './device-policy.ts';
+import { mayPublish, mayReceive, maySubscribe } from './device-policy.ts';
 
 describe('the identity rule', () => {
-  test.each([
-    ['core-01', 'core-01'],
-    ['core-01#2', 'core-01'],
-    ['core-01#endpoint-switch', 'core-01'],
-    ['core-01-gci', undefined],
-    ['core-01-2', undefined],
-    ['core-012', undefined],
-    ['core-0', undefined],
-    ['other', undefined],
-    ['', undefined],
-    ['constructor', undefined],
-  ])('client id %s acts for %s', (clientId, thing) => {
-    expect(thingOfClient(clientId, ['core-01'])).toBe(thing);
-  });
-
-  test('of several things of one certificate the one of that name is meant', () => {
-    expect(thingOfClient('core-01', ['core', 'core-01'])).toBe('core-01');
-    expect(thingOfClient('core-02', ['core', 'core-01'])).toBeUndefined();
-  });
-
   test.each([
     ['$aws/things/core-01/jobs/$next/namespace-aws-gg-deployment/get', true],
     ['$aws/things/core-01/shadow/name/x/update', true],
@@ -38,7 +18,7 @@ describe('the identity rule', () => {
     ['$aws/certificates/create/json', false],
     ['$SYS/uptime', false],
   ])('core-01 publishing to %s: %s', (topic, allowed) => {
-    expect(mayPublish('core-01', topic)).toBe(allowed);
+    expect(mayPublish(['core-01'], topic)).toBe(allowed);
   });
 
   test.each([
@@ -52,12 +32,26 @@ describe('the identity rule', () => {
     ['$aws/things/core-01', false],
     ['$share/g/a', false],
   ])('core-01 subscribing to %s: %s', (filter, allowed) => {
-    expect(maySubscribe('core-01', filter)).toBe(allowed);
+    expect(maySubscribe(['core-01'], filter)).toBe(allowed);
   });
 
   test('nothing reserved of another thing is delivered', () => {
-    expect(mayReceive('core-01', '$aws/things/core-02/jobs/notify')).toBe(false);
-    expect(mayReceive('core-01', '$aws/things/core-01/jobs/notify')).toBe(true);
-    expect(mayReceive('core-01', 'a/b')).toBe(true);
+    expect(mayReceive(['core-01'], '$aws/things/core-02/jobs/notify')).toBe(false);
+    expect(mayReceive(['core-01'], '$aws/things/core-01/jobs/notify')).toBe(true);
+    expect(mayReceive(['core-01'], 'a/b')).toBe(true);
+  });
+
+  test('of several things of one certificate each is its own', () => {
+    const things = ['core', 'core-gci', 'lamp'];
+    expect(mayPublish(things, '$aws/things/lamp/shadow/update')).toBe(true);
+    expect(mayPublish(things, '$aws/things/core-gci/jobs/get')).toBe(true);
+    expect(mayReceive(things, '$aws/things/lamp2/jobs/notify')).toBe(false);
+  });
+
+  test('to a certificate of no thing everything reserved is closed', () => {
+    expect(mayPublish([], '$aws/things//shadow/update')).toBe(false);
+    expect(maySubscribe([], '$aws/things/core-01/#')).toBe(false);
+    expect(mayReceive([], '$aws/things/core-01/jobs/notify')).toBe(false);
+    expect(mayPublish([], 'a/b')).toBe(true);
   });
 });

@@ -1,20 +1,13 @@
 import { parseReservedTopic } from '@greensward/protocol/topics';
 
-// The identity rule, until IoT policies are evaluated: a device uses what is its own.
+// The floor below every policy: what is reserved for a thing is for that thing alone. `things` are those that the certificate of a
+// connection is attached to.
 
-/**
- * The thing that a client id acts for: `{T}` or `{T}#...` of a thing that the certificate is attached to; undefined when it
- * is none of them. Nothing else: the name of a thing has no `#`, while `{T}-2` may be another thing, whose connection a
- * client of that name would take over.
- */
-export function thingOfClient(clientId: string, things: readonly string[]): string | undefined {
-  return things.find((thing) => clientId === thing || clientId.startsWith(`${thing}#`));
-}
-
-/** True for topics that a device may publish to: requests about itself, and all that is not reserved. */
-export function mayPublish(thing: string, topic: string): boolean {
+/** True for topics that a device may publish to if its policies allow: requests about itself, and all that is not reserved. */
+export function mayPublish(things: readonly string[], topic: string): boolean {
   if (!topic.startsWith('$')) return true;
-  if (!isOwn(thing, topic)) return false;
+  const thing = ownerOf(things, topic);
+  if (thing === undefined) return false;
   const reserved = parseReservedTopic(topic);
   if (reserved === undefined) return true; // Answered as unknown.
   // Answers and notifications are the service's to send.
@@ -24,16 +17,19 @@ export function mayPublish(thing: string, topic: string): boolean {
 }
 
 /** True for filters that can only match what the device may receive: a wildcard never reaches `$` topics from the root. */
-export function maySubscribe(thing: string, filter: string): boolean {
-  return !filter.startsWith('$') || isOwn(thing, filter);
+export function maySubscribe(things: readonly string[], filter: string): boolean {
+  return !filter.startsWith('$') || ownerOf(things, filter) !== undefined;
 }
 
 /** True for topics that may be delivered to the device. */
-export function mayReceive(thing: string, topic: string): boolean {
-  return !topic.startsWith('$') || isOwn(thing, topic);
+export function mayReceive(things: readonly string[], topic: string): boolean {
+  return !topic.startsWith('$') || ownerOf(things, topic) !== undefined;
 }
 
-/** `{T}-gci` is the companion thing that holds the connectivity of a core device. */
-function isOwn(thing: string, topicOrFilter: string): boolean {
-  return topicOrFilter.startsWith(`$aws/things/${thing}/`) || topicOrFilter.startsWith(`$aws/things/${thing}-gci/`);
+/** The one of the things whose topic or filter this is. `{T}-gci` is the companion thing that holds the connectivity of T. */
+function ownerOf(things: readonly string[], topicOrFilter: string): string | undefined {
+  return (
+    things.find((thing) => topicOrFilter.startsWith(`$aws/things/${thing}/`)) ??
+    things.find((thing) => topicOrFilter.startsWith(`$aws/things/${thing}-gci/`))
+  );
 }

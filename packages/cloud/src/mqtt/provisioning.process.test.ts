@@ -41,6 +41,17 @@ const policyDocument = JSON.stringify({
   Version: '2012-10-17',
   Statement: [{ Effect: 'Allow', Action: 'iot:*', Resource: '*' }],
 });
+/** As the guide of IoT says it for a claim certificate. */
+const provisioningOf = (kind: string) =>
+  ['certificates/create*', 'provisioning-templates/*'].map((rest) => `arn:aws:iot:*:*:${kind}/$aws/${rest}`);
+const claimDocument = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [
+    { Effect: 'Allow', Action: 'iot:Connect', Resource: '*' },
+    { Effect: 'Allow', Action: ['iot:Publish', 'iot:Receive'], Resource: provisioningOf('topic') },
+    { Effect: 'Allow', Action: 'iot:Subscribe', Resource: provisioningOf('topicfilter') },
+  ],
+});
 const templateBody = JSON.stringify({
   Parameters: {
     ThingName: { Type: 'String' },
@@ -65,9 +76,8 @@ const templateBody = JSON.stringify({
 beforeAll(async () => {
   cloud = await runCloud();
   iot = new IoTClient(sdkConfiguration(cloud));
-  for (const policyName of ['DevicePolicy', 'ClaimPolicy']) {
-    await iot.send(new CreatePolicyCommand({ policyName, policyDocument }));
-  }
+  await iot.send(new CreatePolicyCommand({ policyName: 'DevicePolicy', policyDocument }));
+  await iot.send(new CreatePolicyCommand({ policyName: 'ClaimPolicy', policyDocument: claimDocument }));
   await iot.send(new CreateThingGroupCommand({ thingGroupName: 'line3' }));
   await iot.send(
     new CreateProvisioningTemplateCommand({

@@ -16,7 +16,7 @@ interface Request {
 /** What devices ask on reserved topics. What arrives together is worked on together, one commit a list. */
 export interface Requests {
   /** Resolves after the commit, with what to send. Rejects when a message that has no answer could not be taken. */
-  answer(thing: string, request: Request): Promise<readonly Reply[]>;
+  answer(request: Request): Promise<readonly Reply[]>;
   idle(): Promise<void>;
 }
 
@@ -56,17 +56,17 @@ export function createRequests({
   }
 
   /** A topic below the device's own that is no request: told so where the jobs service would. */
-  function unknown(thing: string, topic: string): readonly Reply[] {
-    log.warn('a message to an unknown reserved topic was dropped', { thing, topic });
+  function unknown(topic: string): readonly Reply[] {
+    log.warn('a message to an unknown reserved topic was dropped', { topic });
     if (!topic.includes('/jobs/')) return [];
     const rejection = jobRejection({ now: clock.now() }, 'InvalidTopic', `There is no such topic: ${topic}`);
     return [{ topic: `${topic}/rejected`, payload: JSON.stringify(rejection) }];
   }
 
   return {
-    async answer(thing, { topic, payload }) {
+    async answer({ topic, payload }) {
       const target = parseReservedTopic(topic);
-      if (target === undefined) return unknown(thing, topic);
+      if (target === undefined) return unknown(topic);
       switch (target.kind) {
         case 'job-get':
         case 'job-update':
@@ -88,7 +88,7 @@ export function createRequests({
           return [];
         case 'jobs-notify':
         case 'jobs-notify-next':
-          return unknown(thing, topic);
+          return unknown(topic);
       }
     },
     async idle() {

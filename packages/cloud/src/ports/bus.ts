@@ -33,7 +33,9 @@ export type CloudEvent =
   /** Somebody published to MQTT clients. Not state: who is not connected now, and has no session, does not get it. */
   | { readonly kind: 'message'; readonly message: MessageToPublish }
   /** A certificate was deactivated, revoked, deleted or detached from its thing. */
-  | { readonly kind: 'certificate-changed'; readonly certificateId: string };
+  | { readonly kind: 'certificate-changed'; readonly certificateId: string }
+  /** What decides about certificates changed: policies, their attachments, things, groups. Absent: perhaps about all of them. */
+  | { readonly kind: 'rights-changed'; readonly certificates?: readonly string[] };
 
 /** Carries events between the parts of one process, and between replicas. Delivery is at most once: state is the truth. */
 export interface Bus {

@@ -10,7 +10,14 @@ import type {
   ProvisioningTemplate,
   ProvisioningTemplateVersion,
 } from '../domain/provisioning/provisioning.ts';
-import type { Certificate, Policy, Thing, ThingGroup } from '../domain/registry/registry.ts';
+import type {
+  CaCertificate,
+  Certificate,
+  Policy,
+  PolicyVersion,
+  Thing,
+  ThingGroup,
+} from '../domain/registry/registry.ts';
 import type { ShadowRecord } from '../domain/shadow/shadow-record.ts';
 
 /**
@@ -40,6 +47,7 @@ export interface Tx {
   readonly things: ThingStore;
   readonly groups: GroupStore;
   readonly certificates: CertificateStore;
+  readonly caCertificates: CaCertificateStore;
   readonly policies: PolicyStore;
   readonly components: ComponentStore;
   readonly deployments: DeploymentStore;
@@ -57,6 +65,7 @@ export interface Tx {
   readonly serviceRole: ServiceRoleStore;
   readonly telemetry: TelemetryStore;
   readonly provisioning: ProvisioningStore;
+  readonly rights: RightsStore;
 }
 
 export interface ThingStore {
@@ -104,8 +113,9 @@ export interface GroupStore {
 export interface CertificateStore {
   get(id: string): Promise<Certificate | undefined>;
   /** Ordered by creation, then id. */
-  list(page: PageRequest): Promise<Page<Certificate>>;
+  list(page: PageRequest, filter?: { caId?: string }): Promise<Page<Certificate>>;
   insert(certificate: Certificate): Promise<void>;
+  /** Status and time of change. */
   update(certificate: Certificate): Promise<void>;
   /** Also its attachments to things, and its claim. */
   delete(id: string): Promise<void>;
@@ -113,16 +123,65 @@ export interface CertificateStore {
   pendingBefore(at: number, limit: number): Promise<readonly string[]>;
 }
 
+export interface CaCertificateStore {
+  get(id: string): Promise<CaCertificate | undefined>;
+  /** Ordered by creation, then id. */
+  list(page: PageRequest): Promise<Page<CaCertificate>>;
+  withSubject(subject: string): Promise<readonly CaCertificate[]>;
+  insert(certificate: CaCertificate): Promise<void>;
+  /** Status and time of change. */
+  update(certificate: CaCertificate): Promise<void>;
+  delete(id: string): Promise<void>;
+}
+
 export interface PolicyStore {
   get(name: string): Promise<Policy | undefined>;
   list(page: PageRequest): Promise<Page<Policy>>;
+  /** Also its first version. */
   insert(policy: Policy): Promise<void>;
+  /** Which version is the default one, the highest number given, and the time of change. */
+  update(policy: Policy): Promise<void>;
+  /** Also its versions and attachments. */
   delete(name: string): Promise<void>;
+  /** Newest first. */
+  versions(name: string): Promise<readonly PolicyVersion[]>;
+  insertVersion(version: PolicyVersion): Promise<void>;
+  deleteVersion(policy: string, number: number): Promise<void>;
   /** `target` is a certificate ARN or a thing group ARN. Attaching twice is one attachment. */
   attach(policy: string, target: string): Promise<void>;
   detach(policy: string, target: string): Promise<void>;
   attachedTo(target: string): Promise<readonly Policy[]>;
   targets(policy: string): Promise<readonly string[]>;
+  /** Takes every policy off a target that goes. */
+  detachAll(target: string): Promise<void>;
+}
+
+/** The default version of a policy that is attached to something: a reference, as documents are many and mostly the same. */
+export interface PolicyReference {
+  readonly name: string;
+  readonly version: number;
+  /** Of the version: one of the same name and number that was made anew is another. */
+  readonly createdAt: number;
+}
+
+/** What decides about the holder of a certificate. */
+export interface CertificateRights {
+  readonly certificate: Certificate;
+  readonly things: readonly Thing[];
+  readonly policies: readonly PolicyReference[];
+  /** Of the groups of its things and of the groups above those. */
+  readonly groupPolicies: readonly PolicyReference[];
+}
+
+/** Reads for many certificates at once what decides about them. */
+export interface RightsStore {
+  /** Those that are there, whatever their status, by id. The two functions give the ARN that policies are attached to. */
+  ofCertificates(
+    ids: readonly string[],
+    targets: { certificate(id: string): string; group(name: string): string },
+  ): Promise<ReadonlyMap<string, CertificateRights>>;
+  /** The documents of versions, in the order asked for; undefined for one that is gone. */
+  documents(references: readonly PolicyReference[]): Promise<readonly (string | undefined)[]>;
 }
 
 export interface ComponentStore {

@@ -90,7 +90,7 @@ export class Broker<P> {
 
   /** Asks a callback that says yes or no; one that throws says no. */
   allows(
-    ask: 'authorizePublish' | 'authorizeSubscribe' | 'authorizeReceive',
+    ask: 'authorizePublish' | 'authorizeRetain' | 'authorizeSubscribe' | 'authorizeReceive',
     client: ClientView<P>,
     topic: string,
     shareName?: string,
@@ -102,6 +102,11 @@ export class Broker<P> {
       this.log.error(`${ask} failed`, { clientId: client.clientId, topic, error: messageOf(error) });
       return false;
     }
+  }
+
+  /** Whether a client may publish such a message. */
+  allowsPublish(client: ClientView<P>, topic: string, retain: boolean): boolean {
+    return this.allows('authorizePublish', client, topic) && (!retain || this.allows('authorizeRetain', client, topic));
   }
 
   /** Calls the owner's callback, whose failure must not reach the connection it is about. */
@@ -245,7 +250,7 @@ export class Broker<P> {
     const { topic, payload, retain, properties, passed } = will;
     const qos = will.qos === 0 ? 0 : 1;
     // After a restart there is nobody to ask for: it was allowed when it was left.
-    if (view && !this.allows('authorizePublish', view, topic)) {
+    if (view && !this.allowsPublish(view, topic, retain)) {
       this.log.warn('will refused: not authorized', { clientId, topic });
       return;
     }

@@ -112,7 +112,7 @@ function accept<P>(
     protocolVersion: version,
     remoteAddress: connection.address,
   };
-  if (will && !broker.allows('authorizePublish', view, will.topic)) {
+  if (will && !broker.allowsPublish(view, will.topic, will.retain)) {
     connection.refuse(REASON.notAuthorized, 'the will is not authorized', {
       clientId: request.clientId,
       topic: will.topic,

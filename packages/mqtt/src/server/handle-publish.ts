@@ -27,7 +27,7 @@ export function handlePublish<P>(connection: Connection<P>, opened: Opened<P>, p
   if (responseTopic !== undefined && !isTopicName(responseTopic))
     throw protocolError('the response topic is not valid');
 
-  if (!broker.allows('authorizePublish', opened.view, topic)) {
+  if (!broker.allowsPublish(opened.view, topic, packet.retain)) {
     refuse(connection, packet, topic, REASON.notAuthorized, 'not authorized');
   } else if (broker.options.checkPayloadFormat && payloadFormatIndicator && !isUtf8(packet.payload)) {
     refuse(connection, packet, topic, REASON.payloadFormatInvalid, 'the payload is not the text it is said to be');

@@ -149,6 +149,8 @@ export interface MqttServerOptions<P> {
   /** Decides a CONNECT. A rejection is answered as `unavailable`. */
   authenticate(request: ConnectRequest): Promise<AuthenticateResult<P>>;
   authorizePublish(client: ClientView<P>, topic: string): boolean;
+  /** Asked besides for a message, or a will, that is to be retained. Default: yes. */
+  authorizeRetain?(client: ClientView<P>, topic: string): boolean;
   /**
    * Asked for each filter of a SUBSCRIBE, and again when a session is resumed: if one is refused then, all are lost. For a
    * shared subscription `filter` is what follows `$share/{shareName}/`.

@@ -269,6 +269,31 @@ describe('over TLS', () => {
     expect(asked).toHaveLength(before);
   });
 
+  test('without an authority, who is admitted is decided by the certificate, before anything of the client is read', async () => {
+    const before = asked.length;
+    const seen: Uint8Array[] = [];
+    const own = Buffer.from(device.cert.replace(/-----[^-]+-----|\s/g, ''), 'base64');
+    const open = await listenTls(server, {
+      ...serverIdentity,
+      ...{ host: '127.0.0.1', port: 0, log: silentLog },
+      admit: async (certificate) => {
+        seen.push(certificate);
+        if (seen.length === 2) throw new Error('the registry is away');
+        return own.equals(certificate);
+      },
+    });
+    const port = { port: open.port };
+    const client = await tls(device, port);
+    await client.drop();
+    await expect(tls(device, port)).rejects.toThrow();
+    await expect(tls(stranger, port)).rejects.toThrow();
+    await expect(tls({}, port)).rejects.toThrow();
+    expect([seen.length, asked.length - before]).toEqual([3, 1]);
+    await open.close();
+    const neither = listenTls(server, { ...serverIdentity, host: '127.0.0.1', port: 0, log: silentLog });
+    await expect(neither).rejects.toMatchObject({ code: 'ListenFailed' });
+  });
+
   test('certificates can be changed while it runs', async () => {
     const renewed = await issued('renewed', 'ca');
     const kept = await tls(device);

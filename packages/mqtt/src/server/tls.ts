@@ -3,12 +3,12 @@ import { createServer } from 'node:tls';
 import { Fault, type Log, messageOf } from '@greensward/kit';
 import type { Peer } from './connection.ts';
 
-/** PEM. `ca` is what client certificates are checked against. */
+/** PEM. `ca` is what client certificates are checked against; without it `admit` alone decides about them. */
 interface Certificates {
   readonly key: string | Buffer;
   /** Leaf first, then intermediates. */
   readonly cert: string | Buffer;
-  readonly ca: string | Buffer | readonly (string | Buffer)[];
+  readonly ca?: string | Buffer | readonly (string | Buffer)[];
 }
 
 interface TlsOptions extends Certificates {
@@ -16,6 +16,11 @@ interface TlsOptions extends Certificates {
   /** 0 takes a free one. */
   readonly port: number;
   readonly log: Log;
+  /**
+   * Decides about a client certificate (DER) before a byte of the client is read. The handshake has proved that the client holds
+   * its key, and with `ca` that it chains to one of those. A rejection refuses. Required without `ca`.
+   */
+  readonly admit?: (certificate: Uint8Array) => Promise<boolean>;
   /** From the start of a connection to the end of its TLS handshake. Default 10,000. */
   readonly handshakeTimeoutMs?: number;
 }
@@ -40,11 +45,14 @@ export function listenTls(
   server: { handle(stream: Socket, peer: Peer): void },
   options: TlsOptions,
 ): Promise<TlsListener> {
-  const { log, host, port } = options;
+  const { log, host, port, admit } = options;
+  if (options.ca === undefined && admit === undefined) {
+    return Promise.reject(new Fault('ListenFailed', 'nothing decides about client certificates: neither ca nor admit'));
+  }
   const listener = createServer({
     ...contextOf(options),
     requestCert: true,
-    rejectUnauthorized: true,
+    rejectUnauthorized: options.ca !== undefined,
     handshakeTimeout: options.handshakeTimeoutMs ?? 10_000,
     // Without it an answer waits for the delayed acknowledgement of the one before: 44 ms a request.
     noDelay: true,
@@ -65,9 +73,28 @@ export function listenTls(
     socket.destroy();
   });
   listener.on('secureConnection', (socket) => {
-    handshaking.delete(endsOf(socket));
     const certificate = socket.getPeerX509Certificate()?.raw;
-    server.handle(socket, { address: socket.remoteAddress ?? '', ...(certificate && { certificate }) });
+    const serve = (): void => {
+      handshaking.delete(endsOf(socket));
+      server.handle(socket, { address: socket.remoteAddress ?? '', ...(certificate && { certificate }) });
+    };
+    const refuse = (error: string): void => {
+      log.info('client certificate refused', { remoteAddress: socket.remoteAddress, error });
+      socket.destroy();
+    };
+    if (admit === undefined) return serve();
+    if (certificate === undefined) return refuse('it presented none');
+    const ignore = (): void => {};
+    socket.on('error', ignore); // Until there is somebody to hear it.
+    admit(certificate).then(
+      (admitted) => {
+        if (!admitted) return refuse('it is not admitted');
+        if (socket.destroyed) return;
+        serve();
+        socket.off('error', ignore);
+      },
+      (error) => refuse(messageOf(error)),
+    );
   });
   return new Promise((resolve, reject) => {
     listener.on('error', (error: NodeJS.ErrnoException) => {
@@ -95,7 +122,8 @@ function contextOf({ key, cert, ca }: Certificates) {
   return {
     key,
     cert,
-    ca: typeof ca === 'string' || Buffer.isBuffer(ca) ? ca : [...ca],
+    // None at all: not the public ones either. Then no names of authorities are sent, by which a client would pick its certificate.
+    ca: ca === undefined ? [] : typeof ca === 'string' || Buffer.isBuffer(ca) ? ca : [...ca],
     minVersion: 'TLSv1.2' as const,
   };
 }

@@ -6,6 +6,16 @@ export type AbortAction =
   | 'CANCEL';
 
 /** @public */
+export type AutoRegistrationStatus =
+  | 'DISABLE'
+  | 'ENABLE';
+
+/** @public */
+export type CACertificateStatus =
+  | 'ACTIVE'
+  | 'INACTIVE';
+
+/** @public */
 export type CertificateMode =
   | 'DEFAULT'
   | 'SNI_ONLY';
@@ -111,6 +121,12 @@ export interface AttachPolicyRequest {
 }
 
 /** @public */
+export interface AttachPrincipalPolicyRequest {
+  readonly policyName: string;
+  readonly principal: string;
+}
+
+/** @public */
 export interface AttachThingPrincipalRequest {
   readonly thingName: string;
   readonly principal: string;
@@ -125,6 +141,30 @@ export interface AttachThingPrincipalResponse {
 export interface AttributePayload {
   readonly attributes?: { readonly [key: string]: string } | undefined;
   readonly merge?: boolean | undefined;
+}
+
+/** @public */
+export interface CACertificate {
+  readonly certificateArn?: string | undefined;
+  readonly certificateId?: string | undefined;
+  readonly status?: CACertificateStatus | undefined;
+  readonly creationDate?: Timestamp | undefined;
+}
+
+/** @public */
+export interface CACertificateDescription {
+  readonly certificateArn?: string | undefined;
+  readonly certificateId?: string | undefined;
+  readonly status?: CACertificateStatus | undefined;
+  readonly certificatePem?: string | undefined;
+  readonly ownedBy?: string | undefined;
+  readonly creationDate?: Timestamp | undefined;
+  readonly autoRegistrationStatus?: AutoRegistrationStatus | undefined;
+  readonly lastModifiedDate?: Timestamp | undefined;
+  readonly customerVersion?: number | undefined;
+  readonly generationId?: string | undefined;
+  readonly validity?: CertificateValidity | undefined;
+  readonly certificateMode?: CertificateMode | undefined;
 }
 
 /** @public */
@@ -185,6 +225,19 @@ export interface CertificateValidity {
 }
 
 /** @public */
+export interface CreateCertificateFromCsrRequest {
+  readonly certificateSigningRequest: string;
+  readonly setAsActive?: boolean | undefined;
+}
+
+/** @public */
+export interface CreateCertificateFromCsrResponse {
+  readonly certificateArn?: string | undefined;
+  readonly certificateId?: string | undefined;
+  readonly certificatePem?: string | undefined;
+}
+
+/** @public */
 export interface CreateKeysAndCertificateRequest {
   readonly setAsActive?: boolean | undefined;
 }
@@ -210,6 +263,21 @@ export interface CreatePolicyResponse {
   readonly policyArn?: string | undefined;
   readonly policyDocument?: string | undefined;
   readonly policyVersionId?: string | undefined;
+}
+
+/** @public */
+export interface CreatePolicyVersionRequest {
+  readonly policyName: string;
+  readonly policyDocument: string;
+  readonly setAsDefault?: boolean | undefined;
+}
+
+/** @public */
+export interface CreatePolicyVersionResponse {
+  readonly policyArn?: string | undefined;
+  readonly policyDocument?: string | undefined;
+  readonly policyVersionId?: string | undefined;
+  readonly isDefaultVersion?: boolean | undefined;
 }
 
 /** @public */
@@ -304,6 +372,15 @@ export interface CreateThingResponse {
 }
 
 /** @public */
+export interface DeleteCACertificateRequest {
+  readonly certificateId: string;
+}
+
+/** @public */
+export interface DeleteCACertificateResponse {
+}
+
+/** @public */
 export interface DeleteCertificateRequest {
   readonly certificateId: string;
   readonly forceDelete?: boolean | undefined;
@@ -328,6 +405,12 @@ export interface DeleteJobRequest {
 /** @public */
 export interface DeletePolicyRequest {
   readonly policyName: string;
+}
+
+/** @public */
+export interface DeletePolicyVersionRequest {
+  readonly policyName: string;
+  readonly policyVersionId: string;
 }
 
 /** @public */
@@ -376,6 +459,17 @@ export interface DeleteThingRequest {
 
 /** @public */
 export interface DeleteThingResponse {
+}
+
+/** @public */
+export interface DescribeCACertificateRequest {
+  readonly certificateId: string;
+}
+
+/** @public */
+export interface DescribeCACertificateResponse {
+  readonly certificateDescription?: CACertificateDescription | undefined;
+  readonly registrationConfig?: RegistrationConfig | undefined;
 }
 
 /** @public */
@@ -509,6 +603,12 @@ export interface DetachPolicyRequest {
 }
 
 /** @public */
+export interface DetachPrincipalPolicyRequest {
+  readonly policyName: string;
+  readonly principal: string;
+}
+
+/** @public */
 export interface DetachThingPrincipalRequest {
   readonly thingName: string;
   readonly principal: string;
@@ -519,10 +619,29 @@ export interface DetachThingPrincipalResponse {
 }
 
 /** @public */
+export interface EffectivePolicy {
+  readonly policyName?: string | undefined;
+  readonly policyArn?: string | undefined;
+  readonly policyDocument?: string | undefined;
+}
+
+/** @public */
 export interface ExponentialRolloutRate {
   readonly baseRatePerMinute: number;
   readonly incrementFactor: number;
   readonly rateIncreaseCriteria: RateIncreaseCriteria;
+}
+
+/** @public */
+export interface GetEffectivePoliciesRequest {
+  readonly principal?: string | undefined;
+  readonly cognitoIdentityPoolId?: string | undefined;
+  readonly thingName?: string | undefined;
+}
+
+/** @public */
+export interface GetEffectivePoliciesResponse {
+  readonly effectivePolicies?: readonly EffectivePolicy[] | undefined;
 }
 
 /** @public */
@@ -550,6 +669,33 @@ export interface GetPolicyResponse {
   readonly creationDate?: Timestamp | undefined;
   readonly lastModifiedDate?: Timestamp | undefined;
   readonly generationId?: string | undefined;
+}
+
+/** @public */
+export interface GetPolicyVersionRequest {
+  readonly policyName: string;
+  readonly policyVersionId: string;
+}
+
+/** @public */
+export interface GetPolicyVersionResponse {
+  readonly policyArn?: string | undefined;
+  readonly policyName?: string | undefined;
+  readonly policyDocument?: string | undefined;
+  readonly policyVersionId?: string | undefined;
+  readonly isDefaultVersion?: boolean | undefined;
+  readonly creationDate?: Timestamp | undefined;
+  readonly lastModifiedDate?: Timestamp | undefined;
+  readonly generationId?: string | undefined;
+}
+
+/** @public */
+export interface GetRegistrationCodeRequest {
+}
+
+/** @public */
+export interface GetRegistrationCodeResponse {
+  readonly registrationCode?: string | undefined;
 }
 
 /** @public */
@@ -687,6 +833,34 @@ export interface ListAttachedPoliciesResponse {
 }
 
 /** @public */
+export interface ListCACertificatesRequest {
+  readonly pageSize?: number | undefined;
+  readonly marker?: string | undefined;
+  readonly ascendingOrder?: boolean | undefined;
+  readonly templateName?: string | undefined;
+}
+
+/** @public */
+export interface ListCACertificatesResponse {
+  readonly certificates?: readonly CACertificate[] | undefined;
+  readonly nextMarker?: string | undefined;
+}
+
+/** @public */
+export interface ListCertificatesByCARequest {
+  readonly caCertificateId: string;
+  readonly pageSize?: number | undefined;
+  readonly marker?: string | undefined;
+  readonly ascendingOrder?: boolean | undefined;
+}
+
+/** @public */
+export interface ListCertificatesByCAResponse {
+  readonly certificates?: readonly Certificate[] | undefined;
+  readonly nextMarker?: string | undefined;
+}
+
+/** @public */
 export interface ListCertificatesRequest {
   readonly pageSize?: number | undefined;
   readonly marker?: string | undefined;
@@ -760,6 +934,57 @@ export interface ListPoliciesResponse {
 }
 
 /** @public */
+export interface ListPolicyPrincipalsRequest {
+  readonly policyName: string;
+  readonly marker?: string | undefined;
+  readonly pageSize?: number | undefined;
+  readonly ascendingOrder?: boolean | undefined;
+}
+
+/** @public */
+export interface ListPolicyPrincipalsResponse {
+  readonly principals?: readonly string[] | undefined;
+  readonly nextMarker?: string | undefined;
+}
+
+/** @public */
+export interface ListPolicyVersionsRequest {
+  readonly policyName: string;
+}
+
+/** @public */
+export interface ListPolicyVersionsResponse {
+  readonly policyVersions?: readonly PolicyVersion[] | undefined;
+}
+
+/** @public */
+export interface ListPrincipalPoliciesRequest {
+  readonly principal: string;
+  readonly marker?: string | undefined;
+  readonly pageSize?: number | undefined;
+  readonly ascendingOrder?: boolean | undefined;
+}
+
+/** @public */
+export interface ListPrincipalPoliciesResponse {
+  readonly policies?: readonly Policy[] | undefined;
+  readonly nextMarker?: string | undefined;
+}
+
+/** @public */
+export interface ListPrincipalThingsRequest {
+  readonly principal: string;
+  readonly nextToken?: string | undefined;
+  readonly maxResults?: number | undefined;
+}
+
+/** @public */
+export interface ListPrincipalThingsResponse {
+  readonly things?: readonly string[] | undefined;
+  readonly nextToken?: string | undefined;
+}
+
+/** @public */
 export interface ListProvisioningTemplateVersionsRequest {
   readonly templateName: string;
   readonly maxResults?: number | undefined;
@@ -807,6 +1032,19 @@ export interface ListTagsForResourceRequest {
 export interface ListTagsForResourceResponse {
   readonly tags?: readonly Tag[] | undefined;
   readonly nextToken?: string | undefined;
+}
+
+/** @public */
+export interface ListTargetsForPolicyRequest {
+  readonly policyName: string;
+  readonly marker?: string | undefined;
+  readonly pageSize?: number | undefined;
+}
+
+/** @public */
+export interface ListTargetsForPolicyResponse {
+  readonly targets?: readonly string[] | undefined;
+  readonly nextMarker?: string | undefined;
 }
 
 /** @public */
@@ -893,6 +1131,13 @@ export interface Policy {
 }
 
 /** @public */
+export interface PolicyVersion {
+  readonly versionId?: string | undefined;
+  readonly isDefaultVersion?: boolean | undefined;
+  readonly createDate?: Timestamp | undefined;
+}
+
+/** @public */
 export interface PresignedUrlConfig {
   readonly roleArn?: string | undefined;
   readonly expiresInSec?: number | undefined;
@@ -929,6 +1174,49 @@ export interface RateIncreaseCriteria {
 }
 
 /** @public */
+export interface RegisterCACertificateRequest {
+  readonly caCertificate: string;
+  readonly verificationCertificate?: string | undefined;
+  readonly setAsActive?: boolean | undefined;
+  readonly allowAutoRegistration?: boolean | undefined;
+  readonly registrationConfig?: RegistrationConfig | undefined;
+  readonly tags?: readonly Tag[] | undefined;
+  readonly certificateMode?: CertificateMode | undefined;
+}
+
+/** @public */
+export interface RegisterCACertificateResponse {
+  readonly certificateArn?: string | undefined;
+  readonly certificateId?: string | undefined;
+}
+
+/** @public */
+export interface RegisterCertificateRequest {
+  readonly certificatePem: string;
+  readonly caCertificatePem?: string | undefined;
+  readonly setAsActive?: boolean | undefined;
+  readonly status?: CertificateStatus | undefined;
+}
+
+/** @public */
+export interface RegisterCertificateResponse {
+  readonly certificateArn?: string | undefined;
+  readonly certificateId?: string | undefined;
+}
+
+/** @public */
+export interface RegisterCertificateWithoutCARequest {
+  readonly certificatePem: string;
+  readonly status?: CertificateStatus | undefined;
+}
+
+/** @public */
+export interface RegisterCertificateWithoutCAResponse {
+  readonly certificateArn?: string | undefined;
+  readonly certificateId?: string | undefined;
+}
+
+/** @public */
 export interface RegisterThingRequest {
   readonly templateBody: string;
   readonly parameters?: { readonly [key: string]: string } | undefined;
@@ -938,6 +1226,13 @@ export interface RegisterThingRequest {
 export interface RegisterThingResponse {
   readonly certificatePem?: string | undefined;
   readonly resourceArns?: { readonly [key: string]: string } | undefined;
+}
+
+/** @public */
+export interface RegistrationConfig {
+  readonly templateBody?: string | undefined;
+  readonly roleArn?: string | undefined;
+  readonly templateName?: string | undefined;
 }
 
 /** @public */
@@ -980,6 +1275,12 @@ export interface SchedulingConfig {
   readonly endTime?: string | undefined;
   readonly endBehavior?: JobEndBehavior | undefined;
   readonly maintenanceWindows?: readonly MaintenanceWindow[] | undefined;
+}
+
+/** @public */
+export interface SetDefaultPolicyVersionRequest {
+  readonly policyName: string;
+  readonly policyVersionId: string;
 }
 
 /** @public */
@@ -1042,6 +1343,15 @@ export interface UntagResourceRequest {
 
 /** @public */
 export interface UntagResourceResponse {
+}
+
+/** @public */
+export interface UpdateCACertificateRequest {
+  readonly certificateId: string;
+  readonly newStatus?: CACertificateStatus | undefined;
+  readonly newAutoRegistrationStatus?: AutoRegistrationStatus | undefined;
+  readonly registrationConfig?: RegistrationConfig | undefined;
+  readonly removeAutoRegistration?: boolean | undefined;
 }
 
 /** @public */
@@ -1176,6 +1486,28 @@ export interface Operations {
   readonly ListProvisioningTemplateVersions: Operation<ListProvisioningTemplateVersionsRequest, ListProvisioningTemplateVersionsResponse>;
   readonly CreateProvisioningClaim: Operation<CreateProvisioningClaimRequest, CreateProvisioningClaimResponse>;
   readonly RegisterThing: Operation<RegisterThingRequest, RegisterThingResponse>;
+  readonly CreatePolicyVersion: Operation<CreatePolicyVersionRequest, CreatePolicyVersionResponse>;
+  readonly GetPolicyVersion: Operation<GetPolicyVersionRequest, GetPolicyVersionResponse>;
+  readonly ListPolicyVersions: Operation<ListPolicyVersionsRequest, ListPolicyVersionsResponse>;
+  readonly DeletePolicyVersion: Operation<DeletePolicyVersionRequest, undefined>;
+  readonly SetDefaultPolicyVersion: Operation<SetDefaultPolicyVersionRequest, undefined>;
+  readonly ListTargetsForPolicy: Operation<ListTargetsForPolicyRequest, ListTargetsForPolicyResponse>;
+  readonly AttachPrincipalPolicy: Operation<AttachPrincipalPolicyRequest, undefined>;
+  readonly DetachPrincipalPolicy: Operation<DetachPrincipalPolicyRequest, undefined>;
+  readonly ListPrincipalPolicies: Operation<ListPrincipalPoliciesRequest, ListPrincipalPoliciesResponse>;
+  readonly ListPolicyPrincipals: Operation<ListPolicyPrincipalsRequest, ListPolicyPrincipalsResponse>;
+  readonly GetEffectivePolicies: Operation<GetEffectivePoliciesRequest, GetEffectivePoliciesResponse>;
+  readonly CreateCertificateFromCsr: Operation<CreateCertificateFromCsrRequest, CreateCertificateFromCsrResponse>;
+  readonly RegisterCertificate: Operation<RegisterCertificateRequest, RegisterCertificateResponse>;
+  readonly RegisterCertificateWithoutCA: Operation<RegisterCertificateWithoutCARequest, RegisterCertificateWithoutCAResponse>;
+  readonly ListCertificatesByCA: Operation<ListCertificatesByCARequest, ListCertificatesByCAResponse>;
+  readonly RegisterCACertificate: Operation<RegisterCACertificateRequest, RegisterCACertificateResponse>;
+  readonly DescribeCACertificate: Operation<DescribeCACertificateRequest, DescribeCACertificateResponse>;
+  readonly UpdateCACertificate: Operation<UpdateCACertificateRequest, undefined>;
+  readonly DeleteCACertificate: Operation<DeleteCACertificateRequest, DeleteCACertificateResponse>;
+  readonly ListCACertificates: Operation<ListCACertificatesRequest, ListCACertificatesResponse>;
+  readonly GetRegistrationCode: Operation<GetRegistrationCodeRequest, GetRegistrationCodeResponse>;
+  readonly ListPrincipalThings: Operation<ListPrincipalThingsRequest, ListPrincipalThingsResponse>;
 }
 
 export const table: ServiceTable = {
@@ -1653,9 +1985,182 @@ export const table: ServiceTable = {
       output: 'RegisterThingResponse',
       errors: ['ConflictingResourceUpdateException', 'InternalFailureException', 'InvalidRequestException', 'ResourceRegistrationFailureException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
     },
+    CreatePolicyVersion: {
+      method: 'POST',
+      uri: '/policies/{policyName}/version',
+      status: 200,
+      input: 'CreatePolicyVersionRequest',
+      output: 'CreatePolicyVersionResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'MalformedPolicyException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException', 'VersionsLimitExceededException'],
+    },
+    GetPolicyVersion: {
+      method: 'GET',
+      uri: '/policies/{policyName}/version/{policyVersionId}',
+      status: 200,
+      input: 'GetPolicyVersionRequest',
+      output: 'GetPolicyVersionResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    ListPolicyVersions: {
+      method: 'GET',
+      uri: '/policies/{policyName}/version',
+      status: 200,
+      input: 'ListPolicyVersionsRequest',
+      output: 'ListPolicyVersionsResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    DeletePolicyVersion: {
+      method: 'DELETE',
+      uri: '/policies/{policyName}/version/{policyVersionId}',
+      status: 200,
+      input: 'DeletePolicyVersionRequest',
+      errors: ['DeleteConflictException', 'InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    SetDefaultPolicyVersion: {
+      method: 'PATCH',
+      uri: '/policies/{policyName}/version/{policyVersionId}',
+      status: 200,
+      input: 'SetDefaultPolicyVersionRequest',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    ListTargetsForPolicy: {
+      method: 'POST',
+      uri: '/policy-targets/{policyName}',
+      status: 200,
+      input: 'ListTargetsForPolicyRequest',
+      output: 'ListTargetsForPolicyResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'LimitExceededException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    AttachPrincipalPolicy: {
+      method: 'PUT',
+      uri: '/principal-policies/{policyName}',
+      status: 200,
+      input: 'AttachPrincipalPolicyRequest',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'LimitExceededException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    DetachPrincipalPolicy: {
+      method: 'DELETE',
+      uri: '/principal-policies/{policyName}',
+      status: 200,
+      input: 'DetachPrincipalPolicyRequest',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    ListPrincipalPolicies: {
+      method: 'GET',
+      uri: '/principal-policies',
+      status: 200,
+      input: 'ListPrincipalPoliciesRequest',
+      output: 'ListPrincipalPoliciesResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    ListPolicyPrincipals: {
+      method: 'GET',
+      uri: '/policy-principals',
+      status: 200,
+      input: 'ListPolicyPrincipalsRequest',
+      output: 'ListPolicyPrincipalsResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    GetEffectivePolicies: {
+      method: 'POST',
+      uri: '/effective-policies',
+      status: 200,
+      input: 'GetEffectivePoliciesRequest',
+      output: 'GetEffectivePoliciesResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'LimitExceededException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    CreateCertificateFromCsr: {
+      method: 'POST',
+      uri: '/certificates',
+      status: 200,
+      input: 'CreateCertificateFromCsrRequest',
+      output: 'CreateCertificateFromCsrResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    RegisterCertificate: {
+      method: 'POST',
+      uri: '/certificate/register',
+      status: 200,
+      input: 'RegisterCertificateRequest',
+      output: 'RegisterCertificateResponse',
+      errors: ['CertificateConflictException', 'CertificateStateException', 'CertificateValidationException', 'InternalFailureException', 'InvalidRequestException', 'ResourceAlreadyExistsException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    RegisterCertificateWithoutCA: {
+      method: 'POST',
+      uri: '/certificate/register-no-ca',
+      status: 200,
+      input: 'RegisterCertificateWithoutCARequest',
+      output: 'RegisterCertificateWithoutCAResponse',
+      errors: ['CertificateStateException', 'CertificateValidationException', 'InternalFailureException', 'InvalidRequestException', 'ResourceAlreadyExistsException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    ListCertificatesByCA: {
+      method: 'GET',
+      uri: '/certificates-by-ca/{caCertificateId}',
+      status: 200,
+      input: 'ListCertificatesByCARequest',
+      output: 'ListCertificatesByCAResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    RegisterCACertificate: {
+      method: 'POST',
+      uri: '/cacertificate',
+      status: 200,
+      input: 'RegisterCACertificateRequest',
+      output: 'RegisterCACertificateResponse',
+      errors: ['CertificateValidationException', 'InternalFailureException', 'InvalidRequestException', 'LimitExceededException', 'RegistrationCodeValidationException', 'ResourceAlreadyExistsException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    DescribeCACertificate: {
+      method: 'GET',
+      uri: '/cacertificate/{certificateId}',
+      status: 200,
+      input: 'DescribeCACertificateRequest',
+      output: 'DescribeCACertificateResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    UpdateCACertificate: {
+      method: 'PUT',
+      uri: '/cacertificate/{certificateId}',
+      status: 200,
+      input: 'UpdateCACertificateRequest',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    DeleteCACertificate: {
+      method: 'DELETE',
+      uri: '/cacertificate/{certificateId}',
+      status: 200,
+      input: 'DeleteCACertificateRequest',
+      output: 'DeleteCACertificateResponse',
+      errors: ['CertificateStateException', 'InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    ListCACertificates: {
+      method: 'GET',
+      uri: '/cacertificates',
+      status: 200,
+      input: 'ListCACertificatesRequest',
+      output: 'ListCACertificatesResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    GetRegistrationCode: {
+      method: 'GET',
+      uri: '/registrationcode',
+      status: 200,
+      input: 'GetRegistrationCodeRequest',
+      output: 'GetRegistrationCodeResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    ListPrincipalThings: {
+      method: 'GET',
+      uri: '/principals/things',
+      status: 200,
+      input: 'ListPrincipalThingsRequest',
+      output: 'ListPrincipalThingsResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
   },
   enums: {
     AbortAction: ['CANCEL'],
+    AutoRegistrationStatus: ['DISABLE', 'ENABLE'],
+    CACertificateStatus: ['ACTIVE', 'INACTIVE'],
     CertificateMode: ['DEFAULT', 'SNI_ONLY'],
     CertificateStatus: ['ACTIVE', 'INACTIVE', 'PENDING_ACTIVATION', 'PENDING_TRANSFER', 'REGISTER_INACTIVE', 'REVOKED'],
     DynamicGroupStatus: ['ACTIVE', 'BUILDING', 'REBUILDING'],
@@ -1690,6 +2195,10 @@ export const table: ServiceTable = {
       policyName: { type: 'string', required: true, in: 'label' },
       target: { type: 'string', required: true },
     },
+    AttachPrincipalPolicyRequest: {
+      policyName: { type: 'string', required: true, in: 'label' },
+      principal: { type: 'string', required: true, in: 'header', wire: 'x-amzn-iot-principal' },
+    },
     AttachThingPrincipalRequest: {
       thingName: { type: 'string', required: true, in: 'label' },
       principal: { type: 'string', required: true, in: 'header', wire: 'x-amzn-principal' },
@@ -1699,6 +2208,26 @@ export const table: ServiceTable = {
     AttributePayload: {
       attributes: { type: '{string}' },
       merge: { type: 'boolean' },
+    },
+    CACertificate: {
+      certificateArn: { type: 'string' },
+      certificateId: { type: 'string' },
+      status: { type: '@CACertificateStatus' },
+      creationDate: { type: 'timestamp' },
+    },
+    CACertificateDescription: {
+      certificateArn: { type: 'string' },
+      certificateId: { type: 'string' },
+      status: { type: '@CACertificateStatus' },
+      certificatePem: { type: 'string' },
+      ownedBy: { type: 'string' },
+      creationDate: { type: 'timestamp' },
+      autoRegistrationStatus: { type: '@AutoRegistrationStatus' },
+      lastModifiedDate: { type: 'timestamp' },
+      customerVersion: { type: 'number' },
+      generationId: { type: 'string' },
+      validity: { type: 'CertificateValidity' },
+      certificateMode: { type: '@CertificateMode' },
     },
     CancelJobExecutionRequest: {
       jobId: { type: 'string', required: true, in: 'label' },
@@ -1745,6 +2274,15 @@ export const table: ServiceTable = {
       notBefore: { type: 'timestamp' },
       notAfter: { type: 'timestamp' },
     },
+    CreateCertificateFromCsrRequest: {
+      certificateSigningRequest: { type: 'string', required: true },
+      setAsActive: { type: 'boolean', in: 'query' },
+    },
+    CreateCertificateFromCsrResponse: {
+      certificateArn: { type: 'string' },
+      certificateId: { type: 'string' },
+      certificatePem: { type: 'string' },
+    },
     CreateKeysAndCertificateRequest: {
       setAsActive: { type: 'boolean', in: 'query' },
     },
@@ -1764,6 +2302,17 @@ export const table: ServiceTable = {
       policyArn: { type: 'string' },
       policyDocument: { type: 'string' },
       policyVersionId: { type: 'string' },
+    },
+    CreatePolicyVersionRequest: {
+      policyName: { type: 'string', required: true, in: 'label' },
+      policyDocument: { type: 'string', required: true },
+      setAsDefault: { type: 'boolean', in: 'query' },
+    },
+    CreatePolicyVersionResponse: {
+      policyArn: { type: 'string' },
+      policyDocument: { type: 'string' },
+      policyVersionId: { type: 'string' },
+      isDefaultVersion: { type: 'boolean' },
     },
     CreateProvisioningClaimRequest: {
       templateName: { type: 'string', required: true, in: 'label' },
@@ -1832,6 +2381,10 @@ export const table: ServiceTable = {
       thingArn: { type: 'string' },
       thingId: { type: 'string' },
     },
+    DeleteCACertificateRequest: {
+      certificateId: { type: 'string', required: true, in: 'label' },
+    },
+    DeleteCACertificateResponse: {},
     DeleteCertificateRequest: {
       certificateId: { type: 'string', required: true, in: 'label' },
       forceDelete: { type: 'boolean', in: 'query' },
@@ -1850,6 +2403,10 @@ export const table: ServiceTable = {
     },
     DeletePolicyRequest: {
       policyName: { type: 'string', required: true, in: 'label' },
+    },
+    DeletePolicyVersionRequest: {
+      policyName: { type: 'string', required: true, in: 'label' },
+      policyVersionId: { type: 'string', required: true, in: 'label' },
     },
     DeleteProvisioningTemplateRequest: {
       templateName: { type: 'string', required: true, in: 'label' },
@@ -1874,6 +2431,13 @@ export const table: ServiceTable = {
       expectedVersion: { type: 'number', in: 'query' },
     },
     DeleteThingResponse: {},
+    DescribeCACertificateRequest: {
+      certificateId: { type: 'string', required: true, in: 'label' },
+    },
+    DescribeCACertificateResponse: {
+      certificateDescription: { type: 'CACertificateDescription' },
+      registrationConfig: { type: 'RegistrationConfig' },
+    },
     DescribeCertificateRequest: {
       certificateId: { type: 'string', required: true, in: 'label' },
     },
@@ -1966,15 +2530,32 @@ export const table: ServiceTable = {
       policyName: { type: 'string', required: true, in: 'label' },
       target: { type: 'string', required: true },
     },
+    DetachPrincipalPolicyRequest: {
+      policyName: { type: 'string', required: true, in: 'label' },
+      principal: { type: 'string', required: true, in: 'header', wire: 'x-amzn-iot-principal' },
+    },
     DetachThingPrincipalRequest: {
       thingName: { type: 'string', required: true, in: 'label' },
       principal: { type: 'string', required: true, in: 'header', wire: 'x-amzn-principal' },
     },
     DetachThingPrincipalResponse: {},
+    EffectivePolicy: {
+      policyName: { type: 'string' },
+      policyArn: { type: 'string' },
+      policyDocument: { type: 'string' },
+    },
     ExponentialRolloutRate: {
       baseRatePerMinute: { type: 'number', required: true },
       incrementFactor: { type: 'number', required: true },
       rateIncreaseCriteria: { type: 'RateIncreaseCriteria', required: true },
+    },
+    GetEffectivePoliciesRequest: {
+      principal: { type: 'string' },
+      cognitoIdentityPoolId: { type: 'string' },
+      thingName: { type: 'string', in: 'query' },
+    },
+    GetEffectivePoliciesResponse: {
+      effectivePolicies: { type: '[EffectivePolicy]' },
     },
     GetJobDocumentRequest: {
       jobId: { type: 'string', required: true, in: 'label' },
@@ -1994,6 +2575,24 @@ export const table: ServiceTable = {
       creationDate: { type: 'timestamp' },
       lastModifiedDate: { type: 'timestamp' },
       generationId: { type: 'string' },
+    },
+    GetPolicyVersionRequest: {
+      policyName: { type: 'string', required: true, in: 'label' },
+      policyVersionId: { type: 'string', required: true, in: 'label' },
+    },
+    GetPolicyVersionResponse: {
+      policyArn: { type: 'string' },
+      policyName: { type: 'string' },
+      policyDocument: { type: 'string' },
+      policyVersionId: { type: 'string' },
+      isDefaultVersion: { type: 'boolean' },
+      creationDate: { type: 'timestamp' },
+      lastModifiedDate: { type: 'timestamp' },
+      generationId: { type: 'string' },
+    },
+    GetRegistrationCodeRequest: {},
+    GetRegistrationCodeResponse: {
+      registrationCode: { type: 'string' },
     },
     GroupNameAndArn: {
       groupName: { type: 'string' },
@@ -2101,6 +2700,26 @@ export const table: ServiceTable = {
       policies: { type: '[Policy]' },
       nextMarker: { type: 'string' },
     },
+    ListCACertificatesRequest: {
+      pageSize: { type: 'number', in: 'query' },
+      marker: { type: 'string', in: 'query' },
+      ascendingOrder: { type: 'boolean', in: 'query', wire: 'isAscendingOrder' },
+      templateName: { type: 'string', in: 'query' },
+    },
+    ListCACertificatesResponse: {
+      certificates: { type: '[CACertificate]' },
+      nextMarker: { type: 'string' },
+    },
+    ListCertificatesByCARequest: {
+      caCertificateId: { type: 'string', required: true, in: 'label' },
+      pageSize: { type: 'number', in: 'query' },
+      marker: { type: 'string', in: 'query' },
+      ascendingOrder: { type: 'boolean', in: 'query', wire: 'isAscendingOrder' },
+    },
+    ListCertificatesByCAResponse: {
+      certificates: { type: '[Certificate]' },
+      nextMarker: { type: 'string' },
+    },
     ListCertificatesRequest: {
       pageSize: { type: 'number', in: 'query' },
       marker: { type: 'string', in: 'query' },
@@ -2154,6 +2773,41 @@ export const table: ServiceTable = {
       policies: { type: '[Policy]' },
       nextMarker: { type: 'string' },
     },
+    ListPolicyPrincipalsRequest: {
+      policyName: { type: 'string', required: true, in: 'header', wire: 'x-amzn-iot-policy' },
+      marker: { type: 'string', in: 'query' },
+      pageSize: { type: 'number', in: 'query' },
+      ascendingOrder: { type: 'boolean', in: 'query', wire: 'isAscendingOrder' },
+    },
+    ListPolicyPrincipalsResponse: {
+      principals: { type: '[string]' },
+      nextMarker: { type: 'string' },
+    },
+    ListPolicyVersionsRequest: {
+      policyName: { type: 'string', required: true, in: 'label' },
+    },
+    ListPolicyVersionsResponse: {
+      policyVersions: { type: '[PolicyVersion]' },
+    },
+    ListPrincipalPoliciesRequest: {
+      principal: { type: 'string', required: true, in: 'header', wire: 'x-amzn-iot-principal' },
+      marker: { type: 'string', in: 'query' },
+      pageSize: { type: 'number', in: 'query' },
+      ascendingOrder: { type: 'boolean', in: 'query', wire: 'isAscendingOrder' },
+    },
+    ListPrincipalPoliciesResponse: {
+      policies: { type: '[Policy]' },
+      nextMarker: { type: 'string' },
+    },
+    ListPrincipalThingsRequest: {
+      principal: { type: 'string', required: true, in: 'header', wire: 'x-amzn-principal' },
+      nextToken: { type: 'string', in: 'query' },
+      maxResults: { type: 'number', in: 'query' },
+    },
+    ListPrincipalThingsResponse: {
+      things: { type: '[string]' },
+      nextToken: { type: 'string' },
+    },
     ListProvisioningTemplateVersionsRequest: {
       templateName: { type: 'string', required: true, in: 'label' },
       maxResults: { type: 'number', in: 'query' },
@@ -2187,6 +2841,15 @@ export const table: ServiceTable = {
     ListTagsForResourceResponse: {
       tags: { type: '[Tag]' },
       nextToken: { type: 'string' },
+    },
+    ListTargetsForPolicyRequest: {
+      policyName: { type: 'string', required: true, in: 'label' },
+      marker: { type: 'string', in: 'query' },
+      pageSize: { type: 'number', in: 'query' },
+    },
+    ListTargetsForPolicyResponse: {
+      targets: { type: '[string]' },
+      nextMarker: { type: 'string' },
     },
     ListThingGroupsForThingRequest: {
       thingName: { type: 'string', required: true, in: 'label' },
@@ -2247,6 +2910,11 @@ export const table: ServiceTable = {
       policyName: { type: 'string' },
       policyArn: { type: 'string' },
     },
+    PolicyVersion: {
+      versionId: { type: 'string' },
+      isDefaultVersion: { type: 'boolean' },
+      createDate: { type: 'timestamp' },
+    },
     PresignedUrlConfig: {
       roleArn: { type: 'string' },
       expiresInSec: { type: 'number' },
@@ -2273,6 +2941,37 @@ export const table: ServiceTable = {
       numberOfNotifiedThings: { type: 'number' },
       numberOfSucceededThings: { type: 'number' },
     },
+    RegisterCACertificateRequest: {
+      caCertificate: { type: 'string', required: true },
+      verificationCertificate: { type: 'string' },
+      setAsActive: { type: 'boolean', in: 'query' },
+      allowAutoRegistration: { type: 'boolean', in: 'query' },
+      registrationConfig: { type: 'RegistrationConfig' },
+      tags: { type: '[Tag]' },
+      certificateMode: { type: '@CertificateMode' },
+    },
+    RegisterCACertificateResponse: {
+      certificateArn: { type: 'string' },
+      certificateId: { type: 'string' },
+    },
+    RegisterCertificateRequest: {
+      certificatePem: { type: 'string', required: true },
+      caCertificatePem: { type: 'string' },
+      setAsActive: { type: 'boolean', in: 'query' },
+      status: { type: '@CertificateStatus' },
+    },
+    RegisterCertificateResponse: {
+      certificateArn: { type: 'string' },
+      certificateId: { type: 'string' },
+    },
+    RegisterCertificateWithoutCARequest: {
+      certificatePem: { type: 'string', required: true },
+      status: { type: '@CertificateStatus' },
+    },
+    RegisterCertificateWithoutCAResponse: {
+      certificateArn: { type: 'string' },
+      certificateId: { type: 'string' },
+    },
     RegisterThingRequest: {
       templateBody: { type: 'string', required: true },
       parameters: { type: '{string}' },
@@ -2280,6 +2979,11 @@ export const table: ServiceTable = {
     RegisterThingResponse: {
       certificatePem: { type: 'string' },
       resourceArns: { type: '{string}' },
+    },
+    RegistrationConfig: {
+      templateBody: { type: 'string' },
+      roleArn: { type: 'string' },
+      templateName: { type: 'string' },
     },
     RemoveThingFromThingGroupRequest: {
       thingGroupName: { type: 'string' },
@@ -2309,6 +3013,10 @@ export const table: ServiceTable = {
       endTime: { type: 'string' },
       endBehavior: { type: '@JobEndBehavior' },
       maintenanceWindows: { type: '[MaintenanceWindow]' },
+    },
+    SetDefaultPolicyVersionRequest: {
+      policyName: { type: 'string', required: true, in: 'label' },
+      policyVersionId: { type: 'string', required: true, in: 'label' },
     },
     Tag: {
       Key: { type: 'string', required: true },
@@ -2350,6 +3058,13 @@ export const table: ServiceTable = {
       tagKeys: { type: '[string]', required: true },
     },
     UntagResourceResponse: {},
+    UpdateCACertificateRequest: {
+      certificateId: { type: 'string', required: true, in: 'label' },
+      newStatus: { type: '@CACertificateStatus', in: 'query' },
+      newAutoRegistrationStatus: { type: '@AutoRegistrationStatus', in: 'query' },
+      registrationConfig: { type: 'RegistrationConfig' },
+      removeAutoRegistration: { type: 'boolean' },
+    },
     UpdateCertificateRequest: {
       certificateId: { type: 'string', required: true, in: 'label' },
       newStatus: { type: '@CertificateStatus', required: true, in: 'query' },
@@ -2398,7 +3113,9 @@ export const table: ServiceTable = {
     UpdateThingResponse: {},
   },
   errors: {
+    CertificateConflictException: { status: 409, members: {} },
     CertificateStateException: { status: 406, members: {} },
+    CertificateValidationException: { status: 400, members: {} },
     ConflictingResourceUpdateException: { status: 409, members: {} },
     DeleteConflictException: { status: 409, members: {} },
     InternalFailureException: { status: 500, members: {} },
@@ -2406,6 +3123,7 @@ export const table: ServiceTable = {
     InvalidStateTransitionException: { status: 409, members: {} },
     LimitExceededException: { status: 410, members: {} },
     MalformedPolicyException: { status: 400, members: {} },
+    RegistrationCodeValidationException: { status: 400, members: {} },
     ResourceAlreadyExistsException: { status: 409, members: {
         resourceId: { type: 'string' },
         resourceArn: { type: 'string' },

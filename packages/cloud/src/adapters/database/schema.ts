@@ -2,7 +2,7 @@ import type { Kysely, Transaction } from 'kysely';
 import type { ComponentState } from '../../domain/components/component.ts';
 import type { DeploymentStatus } from '../../domain/deployment/deployment.ts';
 import type { ExecutionStatus, JobStatus } from '../../domain/jobs/job.ts';
-import type { CertificateStatus } from '../../domain/registry/registry.ts';
+import type { CaStatus, CertificateMode, CertificateStatus } from '../../domain/registry/registry.ts';
 
 // One schema for SQLite and PostgreSQL. Text compares and sorts by its UTF-8 bytes; times are integer epoch ms;
 // a boolean is 0 or 1; what no query looks into is JSON text.
@@ -26,6 +26,35 @@ export interface GroupRow {
   parent: string | null;
   version: number;
   created_at: number;
+}
+
+export interface CertificateRow {
+  id: string;
+  pem: string;
+  status: CertificateStatus;
+  ca_id: string | null;
+  mode: CertificateMode;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface CaCertificateRow {
+  id: string;
+  pem: string;
+  subject: string;
+  status: CaStatus;
+  mode: CertificateMode;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface PolicyRow {
+  name: string;
+  default_version: number;
+  /** The highest number ever given. */
+  last_version: number;
+  created_at: number;
+  updated_at: number;
 }
 
 export interface ComponentRow {
@@ -160,9 +189,11 @@ export interface Schema {
   /** Every group with every group above it and itself (depth 0): a group's parent never changes. */
   group_path: { ancestor: string; descendant: string; depth: number };
   membership: { group_name: string; thing: string; joined_at: number };
-  certificate: { id: string; pem: string; status: CertificateStatus; created_at: number; updated_at: number };
+  certificate: CertificateRow;
+  ca_certificate: CaCertificateRow;
   thing_principal: { thing: string; certificate_id: string };
-  policy: { name: string; document: string; created_at: number };
+  policy: PolicyRow;
+  policy_version: { policy: string; version: number; document: string; created_at: number };
   policy_target: { policy: string; target: string };
   component_version: ComponentRow;
   component_content: { name: string; version: string; sha256: string };

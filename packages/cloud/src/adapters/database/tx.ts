@@ -1,6 +1,6 @@
 import type { Tx } from '../../ports/storage.ts';
 import type { Queries } from './schema.ts';
-import { certificateStore, policyStore } from './stores/certificates.ts';
+import { caCertificateStore, certificateStore } from './stores/certificates.ts';
 import { clientDeviceStore, connectivityStore, serviceRoleStore } from './stores/client-devices.ts';
 import { componentStore } from './stores/components.ts';
 import { deploymentStore } from './stores/deployments.ts';
@@ -9,8 +9,10 @@ import { executionStore } from './stores/executions.ts';
 import { groupStore } from './stores/groups.ts';
 import { jobStore } from './stores/jobs.ts';
 import { objectIndex } from './stores/objects.ts';
+import { policyStore } from './stores/policies.ts';
 import { provisioningStore } from './stores/provisioning.ts';
 import { accessKeyStore, idempotencyStore, tagStore } from './stores/requests.ts';
+import { rightsStore } from './stores/rights.ts';
 import { roleAliasStore } from './stores/role-aliases.ts';
 import { shadowStore } from './stores/shadows.ts';
 import { telemetryStore } from './stores/telemetry.ts';
@@ -22,6 +24,7 @@ export function createTx(db: Queries, shards: number): Tx {
     things: thingStore(db),
     groups: groupStore(db),
     certificates: certificateStore(db),
+    caCertificates: caCertificateStore(db),
     policies: policyStore(db),
     components: componentStore(db),
     deployments: deploymentStore(db),
@@ -38,6 +41,7 @@ export function createTx(db: Queries, shards: number): Tx {
     clientDevices: clientDeviceStore(db),
     serviceRole: serviceRoleStore(db),
     telemetry: telemetryStore(db),
+    rights: rightsStore(db),
     provisioning: provisioningStore(db),
   };
 }

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { policyDocumentError } from './policy-rules.ts';
 import { attributesRefusal, depthRefusal, joinRefusal, mergedAttributes, sameMap } from './registry-rules.ts';
 
 test('a thing is in at most 10 groups', () => {
@@ -34,20 +33,4 @@ test('attribute names and values are checked, and their number', () => {
 test('equal maps are equal in any order, whatever their keys are called', () => {
   expect(sameMap({ a: '1', b: '2' }, { b: '2', a: '1' })).toBe(true);
   expect(sameMap({ constructor: 'x' }, { toString: 'x' })).toBe(false);
-});
-
-test.each([
-  ['{', 'not JSON'],
-  ['[]', 'not a JSON object'],
-  ['{"Version":"2008-01-01","Statement":[]}', 'Version'],
-  ['{"Version":"2012-10-17"}', 'Statement'],
-  ['{"Version":"2012-10-17","Statement":[{"Effect":"Perhaps","Action":"*","Resource":"*"}]}', 'Statement'],
-])('the policy document %s is malformed', (document, words) => {
-  expect(policyDocumentError(document)).toContain(words);
-});
-
-test('a policy document with one statement or a list of them is accepted', () => {
-  const statement = { Effect: 'Allow', Action: 'iot:*', Resource: '*' };
-  expect(policyDocumentError(JSON.stringify({ Version: '2012-10-17', Statement: statement }))).toBeUndefined();
-  expect(policyDocumentError(JSON.stringify({ Version: '2012-10-17', Statement: [statement] }))).toBeUndefined();
 });

@@ -2,8 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GreengrassV2Client, ListCoreDevicesCommand } from '@aws-sdk/client-greengrassv2';
 import {
+  AttachPolicyCommand,
   AttachThingPrincipalCommand,
   CreateKeysAndCertificateCommand,
+  CreatePolicyCommand,
+  CreatePolicyVersionCommand,
   CreateRoleAliasCommand,
   CreateThingCommand,
   DeleteRoleAliasCommand,
@@ -11,6 +14,7 @@ import {
   IoTClient,
   ListRoleAliasesCommand,
   paginateListRoleAliases,
+  SetDefaultPolicyVersionCommand,
   UpdateRoleAliasCommand,
 } from '@aws-sdk/client-iot';
 import {
@@ -49,6 +53,8 @@ beforeAll(async () => {
   certificateId = made.certificateId ?? '';
   for (const thingName of ['core', 'other']) await iot.send(new CreateThingCommand({ thingName }));
   await iot.send(new AttachThingPrincipalCommand({ thingName: 'core', principal: made.certificateArn ?? '' }));
+  await iot.send(new CreatePolicyCommand({ policyName: 'roles', policyDocument: document('*') }));
+  await iot.send(new AttachPolicyCommand({ policyName: 'roles', target: made.certificateArn ?? '' }));
   const s3 = new S3Client({ ...sdkConfiguration(cloud), forcePathStyle: true });
   await s3.send(new CreateBucketCommand({ Bucket: 'artifacts' }));
   await s3.send(new PutObjectCommand({ Bucket: 'artifacts', Key: 'a.txt', Body: 'content' }));
@@ -56,6 +62,11 @@ beforeAll(async () => {
 
 afterAll(() => cloud.destroy());
 
+const document = (resource: string) =>
+  JSON.stringify({
+    Version: '2012-10-17',
+    Statement: { Effect: 'Allow', Action: 'iot:AssumeRoleWithCertificate', Resource: resource },
+  });
 const ask = (name: string, headers: Readonly<Record<string, string>> = {}, tls: object = device) =>
   send(cloud.ports.devicePort, {
     path: `/role-aliases/${encodeURIComponent(name)}/credentials`,
@@ -93,6 +104,14 @@ describe('the credential provider', () => {
     const seconds = (Date.parse(expiration) - before) / 1000;
     expect(seconds).toBeGreaterThan(3598);
     expect(seconds).toBeLessThan(3660);
+  });
+
+  test('is for aliases that a policy allows', async () => {
+    const policyDocument = document(`arn:aws:iot:us-east-1:000000000000:rolealias/${alias}`);
+    await iot.send(new CreatePolicyVersionCommand({ policyName: 'roles', policyDocument, setAsDefault: true }));
+    expect((await ask(alias)).status).toBe(200);
+    expect((await ask('Nothing')).status).toBe(403);
+    await iot.send(new SetDefaultPolicyVersionCommand({ policyName: 'roles', policyVersionId: '1' }));
   });
 
   test('needs no thing name', async () => {

@@ -1,5 +1,5 @@
 import { Fault } from '@greensward/kit';
-import { thingGroupArn } from '@greensward/protocol/arn';
+import { roleAliasArn, thingGroupArn } from '@greensward/protocol/arn';
 import { dataPlane } from '@greensward/protocol/data-plane';
 import { greengrassv2 } from '@greensward/protocol/greengrassv2';
 import { iotData } from '@greensward/protocol/iot-data';
@@ -11,7 +11,7 @@ import { iotDataRoutes } from '../iot-data/iot-data.ts';
 import { iotJobsDataRoutes } from '../iot-jobs-data/iot-jobs-data.ts';
 import { pageOf, pager } from '../page-token.ts';
 import { createRouter } from '../router.ts';
-import { type Handlers, restJsonErrors, restJsonRoutes, restJsonService } from '../wire/rest-json.ts';
+import { type Handlers, restJsonErrors, restJsonRoutes, restJsonService, textMember } from '../wire/rest-json.ts';
 import { artifactRoute } from './artifacts.ts';
 import { assumeRole } from './credentials.ts';
 import { discover } from './discovery.ts';
@@ -65,6 +65,11 @@ export function dataPlaneServices(): (arrival: Arrival) => ServiceRoutes {
 function greengrassDataPlane(): ServiceRoutes {
   const own = restJsonRoutes(dataPlane, handlers, {
     access: 'device',
+    actionPrefix: 'greengrass:',
+    action: new Map([['AssumeRoleWithCertificate', 'iot:AssumeRoleWithCertificate']]),
+    resource: new Map([
+      ['AssumeRoleWithCertificate', (input, account) => roleAliasArn(scopeOf(account), textMember(input, 'roleAlias'))],
+    ]),
     thing: new Map([
       ['Discover', 'thingName'],
       ['ListThingGroupsForCoreDevice', 'coreDeviceThingName'],
@@ -72,7 +77,9 @@ function greengrassDataPlane(): ServiceRoutes {
   });
   const shared = restJsonRoutes(greengrassv2, greengrassHandlers, {
     access: 'device',
+    actionPrefix: 'greengrass:',
     maxBytes: greengrassMaxBytes,
+    resource: new Map([['GetComponentVersionArtifact', (input) => textMember(input, 'arn')]]),
     thing: new Map([
       ['GetConnectivityInfo', 'thingName'],
       ['UpdateConnectivityInfo', 'thingName'],

@@ -3,17 +3,27 @@ import { TLSSocket } from 'node:tls';
 import { CreateComponentVersionCommand, GreengrassV2Client } from '@aws-sdk/client-greengrassv2';
 import {
   AddThingToThingGroupCommand,
+  AttachPolicyCommand,
   AttachThingPrincipalCommand,
   CreateKeysAndCertificateCommand,
+  CreatePolicyCommand,
+  CreatePolicyVersionCommand,
   CreateThingCommand,
   CreateThingGroupCommand,
   DeleteCertificateCommand,
+  DeletePolicyVersionCommand,
+  DetachPolicyCommand,
   DetachThingPrincipalCommand,
+  GetRegistrationCodeCommand,
   IoTClient,
+  RegisterCACertificateCommand,
+  RegisterCertificateCommand,
+  RegisterCertificateWithoutCACommand,
   UpdateCertificateCommand,
 } from '@aws-sdk/client-iot';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makeCertificate } from '../../adapters/testing/certificates.ts';
 import { type RunningCloud, runCloud, sdkConfiguration, send } from '../testing/running-cloud.ts';
 
 interface Identity {
@@ -28,10 +38,13 @@ let foreign: RunningCloud;
 let iot: IoTClient;
 let device: Identity;
 
+const document = (Action: unknown, Resource: string) =>
+  JSON.stringify({ Version: '2012-10-17', Statement: { Effect: 'Allow', Action, Resource } });
+
 async function identity(of: RunningCloud): Promise<Identity & { arn: string }> {
-  const made = await new IoTClient(sdkConfiguration(of)).send(
-    new CreateKeysAndCertificateCommand({ setAsActive: true }),
-  );
+  const client = new IoTClient(sdkConfiguration(of));
+  const made = await client.send(new CreateKeysAndCertificateCommand({ setAsActive: true }));
+  await client.send(new AttachPolicyCommand({ policyName: 'all', target: made.certificateArn }));
   return {
     ca: cloud.rootPem,
     key: made.keyPair?.PrivateKey ?? '',
@@ -44,6 +57,11 @@ async function identity(of: RunningCloud): Promise<Identity & { arn: string }> {
 beforeAll(async () => {
   [cloud, foreign] = await Promise.all([runCloud(), runCloud()]);
   iot = new IoTClient(sdkConfiguration(cloud));
+  const policyDocument = document(['iot:*', 'iotjobsdata:*', 'greengrass:*'], '*');
+  for (const of of [cloud, foreign]) {
+    const client = new IoTClient(sdkConfiguration(of));
+    await client.send(new CreatePolicyCommand({ policyName: 'all', policyDocument }));
+  }
   const made = await identity(cloud);
   device = made;
   await iot.send(new CreateThingCommand({ thingName: 'core' }));
@@ -111,19 +129,6 @@ describe('the device port', () => {
     expect((await ask('/things/other/jobs')).status).toBe(403);
   });
 
-  test('no certificate, one of another authority and one that is not active are refused', async () => {
-    const { ca } = device;
-    const none = await send(cloud.ports.devicePort, { path: groups, tls: { ca } });
-    const theirs = await identity(foreign);
-    const inactive = await identity(cloud);
-    await iot.send(new UpdateCertificateCommand({ certificateId: inactive.certificateId, newStatus: 'INACTIVE' }));
-    const answers = [none, await ask(groups, { tls: theirs }), await ask(groups, { tls: inactive })];
-    expect(answers.map(({ status }) => status)).toEqual([403, 403, 403]);
-    expect(cloud.log.filter(({ message, status }) => message === 'refused' && status === 403).length).toBeGreaterThan(
-      2,
-    );
-  });
-
   const component = 'arn:aws:greengrass:us-east-1:000000000000:components:A:versions:1.0.0';
   const things = (thing: string): readonly (readonly [method: string, path: string])[] => [
     ['GET', `/greengrass/v2/coreDevices/${thing}/thingGroups`],
@@ -145,6 +150,20 @@ describe('the device port', () => {
     expect((await ask(path, { method, ...bodyOf(method) })).status).toBe(403);
   });
 
+  const routes = [
+    ...things('core'),
+    ['POST', '/greengrass/v2/resolveComponentCandidates'],
+    ['GET', `/greengrass/v2/components/${component}/artifacts/a`],
+  ] as const;
+
+  async function refusedEverywhere(tls: { ca: string; key?: string; cert?: string }) {
+    for (const [method, path] of routes) {
+      const answer = await send(cloud.ports.devicePort, { method, path, ...bodyOf(method), tls });
+      expect([path, answer.status]).toEqual([path, 403]);
+      expect(answer.headers['x-amzn-errortype']).toBe('AccessDeniedException');
+    }
+  }
+
   test.each(['REVOKED', 'INACTIVE', 'deleted', 'detached'])(
     'a certificate that is %s is refused on every route',
     async (state) => {
@@ -157,18 +176,87 @@ describe('the device port', () => {
         const newStatus = state === 'REVOKED' ? 'REVOKED' : 'INACTIVE';
         await iot.send(new UpdateCertificateCommand({ certificateId: made.certificateId, newStatus }));
       }
-      if (state === 'deleted') await iot.send(new DeleteCertificateCommand({ certificateId: made.certificateId }));
-      const routes = [
-        ...things('core'),
-        ['POST', '/greengrass/v2/resolveComponentCandidates'],
-        ['GET', `/greengrass/v2/components/${component}/artifacts/a`],
-      ] as const;
-      for (const [method, path] of routes) {
-        const answer = await ask(path, { method, ...bodyOf(method), tls: made });
-        expect([path, answer.status]).toEqual([path, 403]);
-      }
+      const { certificateId } = made;
+      if (state === 'deleted') await iot.send(new DeleteCertificateCommand({ certificateId, forceDelete: true }));
+      await refusedEverywhere(made);
     },
   );
+
+  test('no certificate, one of another authority, one of a registered authority that is not registered itself, and one of no thing are refused on every route', async () => {
+    const ca = await makeCertificate('CN=Works CA', { authority: true });
+    await iot.send(
+      new RegisterCACertificateCommand({ caCertificate: ca.pem, certificateMode: 'SNI_ONLY', setAsActive: true }),
+    );
+    const leaf = await makeCertificate('CN=stranger', { issuer: ca });
+    const self = await makeCertificate('CN=stranger');
+    await refusedEverywhere({ ca: cloud.rootPem });
+    await refusedEverywhere(await identity(foreign));
+    await refusedEverywhere({ ca: cloud.rootPem, key: leaf.keyPem, cert: leaf.pem });
+    await refusedEverywhere({ ca: cloud.rootPem, key: self.keyPem, cert: self.pem });
+    await refusedEverywhere(await identity(cloud));
+  });
+
+  test('a certificate of a registered authority, and one registered without, act as their thing', async () => {
+    const ca = await makeCertificate('CN=Other works CA', { authority: true });
+    const { registrationCode } = await iot.send(new GetRegistrationCodeCommand({}));
+    const proof = await makeCertificate(`CN=${registrationCode}`, { issuer: ca });
+    const authority = { caCertificate: ca.pem, verificationCertificate: proof.pem, setAsActive: true };
+    await iot.send(new RegisterCACertificateCommand(authority));
+    const leaf = await makeCertificate('CN=core', { issuer: ca });
+    const self = await makeCertificate('CN=core');
+    const registered = [
+      await iot.send(new RegisterCertificateCommand({ certificatePem: leaf.pem, status: 'ACTIVE' })),
+      await iot.send(new RegisterCertificateWithoutCACommand({ certificatePem: self.pem, status: 'ACTIVE' })),
+    ];
+    for (const { certificateArn: principal } of registered) {
+      await iot.send(new AttachThingPrincipalCommand({ thingName: 'core', principal }));
+      await iot.send(new AttachPolicyCommand({ policyName: 'all', target: principal }));
+    }
+    for (const { pem: cert, keyPem: key } of [leaf, self]) {
+      expect((await ask(groups, { tls: { key, cert } })).status).toBe(200);
+      expect((await ask('/things/other/shadow', { tls: { key, cert } })).status).toBe(403);
+    }
+  });
+
+  test('each route is decided by policies, under its own action and resource', async () => {
+    const made = await identity(cloud);
+    await iot.send(new AttachThingPrincipalCommand({ thingName: 'core', principal: made.arn }));
+    await iot.send(new DetachPolicyCommand({ policyName: 'all', target: made.arn }));
+    await refusedEverywhere(made);
+    const account = 'us-east-1:000000000000';
+    const thing = `arn:aws:iot:${account}:thing/core`;
+    const needed = new Map([
+      [`GET /greengrass/v2/coreDevices/core/thingGroups`, ['greengrass:ListThingGroupsForCoreDevice', thing]],
+      ['GET /things/core/jobs', ['iotjobsdata:GetPendingJobExecutions', thing]],
+      ['PUT /things/core/jobs/$next', ['iotjobsdata:StartNextPendingJobExecution', thing]],
+      ['GET /things/core/jobs/$next', ['iot:DescribeJobExecution', thing]],
+      ['POST /things/core/jobs/j', ['iotjobsdata:UpdateJobExecution', thing]],
+      ['GET /things/core/shadow', ['iot:GetThingShadow', thing]],
+      ['GET /things/core/shadow?name=x', ['iot:GetThingShadow', `${thing}/x`]],
+      ['POST /things/core/shadow', ['iot:UpdateThingShadow', thing]],
+      ['DELETE /things/core/shadow', ['iot:DeleteThingShadow', thing]],
+      ['GET /api/things/shadow/ListNamedShadowsForThing/core', ['iot:ListNamedShadowsForThing', thing]],
+      ['POST /greengrass/v2/resolveComponentCandidates', ['greengrass:ResolveComponentCandidates', '*']],
+      [`GET /greengrass/v2/components/${component}/artifacts/a`, ['greengrass:GetComponentVersionArtifact', component]],
+    ]);
+    await iot.send(new CreatePolicyCommand({ policyName: 'one', policyDocument: document('iot:Connect', '*') }));
+    await iot.send(new AttachPolicyCommand({ policyName: 'one', target: made.arn }));
+    let version = '1';
+    for (const [route, [action = '', resource = '']] of needed) {
+      const policyDocument = document(action, resource);
+      const next = new CreatePolicyVersionCommand({ policyName: 'one', policyDocument, setAsDefault: true });
+      const { policyVersionId } = await iot.send(next);
+      await iot.send(new DeletePolicyVersionCommand({ policyName: 'one', policyVersionId: version }));
+      version = policyVersionId ?? '';
+      const allowed: string[] = [];
+      for (const each of needed.keys()) {
+        const [method = '', path = ''] = each.split(' ');
+        const answer = await ask(path, { method, ...bodyOf(method), tls: made });
+        if (answer.status !== 403) allowed.push(each);
+      }
+      expect([action, resource, ...allowed]).toEqual([action, resource, route]);
+    }
+  });
 
   test('serves the jobs and the shadows of its own thing', async () => {
     expect((await ask('/things/core/jobs')).json()).toEqual({ inProgressJobs: [], queuedJobs: [] });

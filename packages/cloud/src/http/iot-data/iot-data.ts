@@ -1,9 +1,12 @@
 import { Fault, isJsonObject } from '@greensward/kit';
+import { thingArn } from '@greensward/protocol/arn';
 import { iotData } from '@greensward/protocol/iot-data';
 import type { ShadowRequest } from '../../app/app.ts';
+import type { Account } from '../../app/context.ts';
+import { scopeOf } from '../arns.ts';
 import type { Call, Route } from '../exchange.ts';
 import { pager } from '../page-token.ts';
-import { type Handlers, restJsonRoutes } from '../wire/rest-json.ts';
+import { type Handlers, restJsonRoutes, textMember } from '../wire/rest-json.ts';
 import { publish } from './publish.ts';
 
 const nothing = new Uint8Array();
@@ -60,7 +63,18 @@ const maxBytes = new Map([
 ]);
 const things = new Map(Object.keys(handlers).map((operation) => [operation, 'thingName']));
 
+/** IoT: a named shadow is a resource below its thing. */
+function shadowArn(input: unknown, account: Account): string {
+  const thing = thingArn(scopeOf(account), textMember(input, 'thingName'));
+  const name = textMember(input, 'shadowName');
+  return name === '' ? thing : `${thing}/${name}`;
+}
+
+const resource = new Map(
+  ['GetThingShadow', 'UpdateThingShadow', 'DeleteThingShadow'].map((operation) => [operation, shadowArn]),
+);
+
 /** The shadows of a thing, for its owner or for the thing itself. */
 export function iotDataRoutes(access: Route['access']): ReadonlyMap<string, Route> {
-  return restJsonRoutes(iotData, handlers, { access, maxBytes, thing: things });
+  return restJsonRoutes(iotData, handlers, { access, actionPrefix: 'iot:', maxBytes, thing: things, resource });
 }

@@ -123,5 +123,5 @@ const things = new Map(Object.keys(handlers).map((operation) => [operation, 'thi
 
 /** The jobs of a thing, for its owner or for the thing itself. */
 export function iotJobsDataRoutes(access: Route['access']): ReadonlyMap<string, Route> {
-  return restJsonRoutes(iotJobsData, handlers, { access, thing: things });
+  return restJsonRoutes(iotJobsData, handlers, { access, actionPrefix: 'iotjobsdata:', thing: things });
 }

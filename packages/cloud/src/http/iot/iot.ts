@@ -1,11 +1,13 @@
 import { iot } from '@greensward/protocol/iot';
 import type { ServiceRoutes } from '../exchange.ts';
 import { type Handlers, restJsonRoutes, restJsonService } from '../wire/rest-json.ts';
+import { authorityHandlers } from './authorities.ts';
 import { certificateHandlers } from './certificates.ts';
 import { endpointHandlers } from './endpoints.ts';
 import { groupHandlers } from './groups.ts';
 import { jobHandlers } from './jobs.ts';
 import { policyHandlers } from './policies.ts';
+import { policyVersionHandlers } from './policy-versions.ts';
 import { provisioningHandlers } from './provisioning.ts';
 import { roleAliasHandlers } from './role-aliases.ts';
 import { iotTagHandlers } from './tags.ts';
@@ -15,8 +17,10 @@ import { thingHandlers } from './things.ts';
 const handlers: Handlers<typeof iot.operations> = {
   ...thingHandlers,
   ...groupHandlers,
+  ...authorityHandlers,
   ...certificateHandlers,
   ...policyHandlers,
+  ...policyVersionHandlers,
   ...endpointHandlers,
   ...jobHandlers,
   ...roleAliasHandlers,

@@ -13,6 +13,7 @@ type ThingHandlers = Pick<
   | 'DeleteThing'
   | 'ListThings'
   | 'ListThingPrincipals'
+  | 'ListPrincipalThings'
   | 'AttachThingPrincipal'
   | 'DetachThingPrincipal'
 >;
@@ -86,6 +87,13 @@ export const thingHandlers: ThingHandlers = {
     const request = pages.request(nextToken, maxResults ?? 25);
     const page = pageOf(await app.things.principals(thingName), request, (principal) => principal);
     return { principals: page.items, nextToken: pages.token(page.next) };
+  },
+
+  async ListPrincipalThings({ principal, nextToken, maxResults }, { app }) {
+    const pages = pager('ListPrincipalThings', { principal });
+    const request = pages.request(nextToken, maxResults ?? 25);
+    const page = pageOf(await app.things.ofPrincipal(principal), request, (name) => name);
+    return { things: page.items, nextToken: pages.token(page.next) };
   },
 
   async AttachThingPrincipal({ thingName, principal, thingPrincipalType }, { app }) {

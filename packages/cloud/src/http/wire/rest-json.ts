@@ -1,5 +1,8 @@
 import { Fault } from '@greensward/kit';
+import { thingArn } from '@greensward/protocol/arn';
 import { type Operation, parseInput, serializeOutput } from '@greensward/protocol/walker';
+import type { Account } from '../../app/context.ts';
+import { scopeOf } from '../arns.ts';
 import type { Call, ErrorStyle, Route, ServiceRoutes } from '../exchange.ts';
 import { createRouter } from '../router.ts';
 
@@ -26,6 +29,12 @@ export interface RouteOptions {
   readonly maxBytes?: ReadonlyMap<string, number>;
   /** The member that names the thing a request is about, by operation. */
   readonly thing?: ReadonlyMap<string, string>;
+  /** What a policy calls the operations of this service for devices: `greengrass:` and the operation's name. */
+  readonly actionPrefix?: 'greengrass:' | 'iot:' | 'iotjobsdata:';
+  /** Where the action is called otherwise. */
+  readonly action?: ReadonlyMap<string, string>;
+  /** The ARN that a policy has to allow, by operation; else that of the thing, or `*` for what is about none. */
+  readonly resource?: ReadonlyMap<string, (input: unknown, account: Account) => string>;
 }
 
 const oneMebibyte = 1024 * 1024;
@@ -96,12 +105,14 @@ export function restJsonRoutes<T extends object>(
 ): ReadonlyMap<string, Route> {
   const errors = restJsonErrors(service);
   const routes = new Map<string, Route>();
+  const prefix = options.actionPrefix;
   const operations: readonly [string, unknown][] = Object.entries(service.operations);
   const functions = new Map<string, unknown>(Object.entries(handlers));
   for (const [name, operation] of operations) {
     const handle = functions.get(name);
     if (!isOperation(operation) || !isHandler(handle)) throw new Error(`${service.name}: ${name} has no handler`);
     const thing = options.thing?.get(name);
+    const resource = options.resource?.get(name);
     routes.set(name, {
       service: service.name,
       operation: name,
@@ -111,6 +122,16 @@ export function restJsonRoutes<T extends object>(
       maxBytes: options.maxBytes?.get(name) ?? oneMebibyte,
       parse: ({ arrival, body }) => parseInput(operation, { ...arrival, body }),
       ...(thing === undefined ? {} : { thing: (input: unknown) => textMember(input, thing) }),
+      ...(prefix === undefined
+        ? {}
+        : {
+            permission: (input: unknown, account: Account) => ({
+              action: options.action?.get(name) ?? `${prefix}${name}`,
+              resource:
+                resource?.(input, account) ??
+                (thing === undefined ? '*' : thingArn(scopeOf(account), textMember(input, thing))),
+            }),
+          }),
       handle,
       serialize: (output) => serializeOutput(operation, output),
     });
@@ -153,7 +174,7 @@ function isHandler(value: unknown): value is (input: unknown, call: Call) => Pro
   return typeof value === 'function';
 }
 
-function textMember(input: unknown, name: string): string {
+export function textMember(input: unknown, name: string): string {
   const value = new Map<string, unknown>(Object.entries(input ?? {})).get(name);
   return typeof value === 'string' ? value : '';
 }

@@ -17,7 +17,9 @@ export interface TestClient {
   readonly sessionPresent: Promise<boolean>;
   readonly received: Received[];
   subscribe(filter: string): Promise<number>;
-  publish(topic: string, payload: object | string, qos?: 0 | 1): void;
+  publish(topic: string, payload: object | string, qos?: 0 | 1, retain?: boolean): void;
+  /** With QoS 1; resolves when it is acknowledged. */
+  deliver(topic: string, payload: object | string): Promise<void>;
   /** Resolves with the next message on this topic that was not taken before. */
   next(topic: string): Promise<Received>;
   readonly closed: Promise<void>;
@@ -36,6 +38,7 @@ export function connectTestClient<P>(
   const waiting: (() => boolean)[] = [];
   const taken = new Set<Received>();
   const answers: ((value: number) => void)[] = [];
+  const acknowledgements = new Map<number, () => void>();
   const connack = Promise.withResolvers<number | undefined>();
   const sessionPresent = Promise.withResolvers<boolean>();
   const closed = Promise.withResolvers<void>();
@@ -46,6 +49,7 @@ export function connectTestClient<P>(
       sessionPresent.resolve(body[0] === 1);
       connack.resolve(body[1]);
     } else if (type === 9) answers.shift()?.(body[2] ?? 0x80);
+    else if (type === 4) acknowledgements.get(body[1] ?? 0)?.();
     else if (type === 3) {
       const length = body.readUInt16BE(0);
       const end = 2 + length;
@@ -66,6 +70,12 @@ export function connectTestClient<P>(
   near.on('error', () => {});
   near.write(packet(0x10, [text('MQTT'), Buffer.from([4, (options.clean ?? true) ? 2 : 0, 0, 60]), text(clientId)]));
 
+  function publish(topic: string, payload: object | string, qos: 0 | 1 = 0, retain = false): void {
+    const id = qos === 0 ? [] : [Buffer.from([0, ++packetId])];
+    const bytes = Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload));
+    near.write(packet((qos === 0 ? 0x30 : 0x32) | (retain ? 1 : 0), [text(topic), ...id, bytes]));
+  }
+
   return {
     connack: connack.promise,
     sessionPresent: sessionPresent.promise,
@@ -79,10 +89,12 @@ export function connectTestClient<P>(
       );
       return promise;
     },
-    publish(topic, payload, qos = 0) {
-      const id = qos === 0 ? [] : [Buffer.from([0, ++packetId])];
-      const bytes = Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload));
-      near.write(packet(qos === 0 ? 0x30 : 0x32, [text(topic), ...id, bytes]));
+    publish,
+    deliver(topic, payload) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      publish(topic, payload, 1);
+      acknowledgements.set(packetId, resolve);
+      return promise;
     },
     next(topic) {
       const { promise, resolve } = Promise.withResolvers<Received>();

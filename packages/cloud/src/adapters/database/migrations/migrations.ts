@@ -1,5 +1,6 @@
 import { initial } from './0001-initial.ts';
 import { rolloutCursor } from './0002-rollout-cursor.ts';
+import { policiesAndAuthorities } from './0003-policies-and-authorities.ts';
 import { deviceServices } from './0004-device-services.ts';
 import { provisioning } from './0005-provisioning.ts';
 
@@ -17,4 +18,10 @@ export interface ColumnTypes {
 }
 
 /** Every step, in the order of their numbers. */
-export const migrations: readonly Migration[] = [initial, rolloutCursor, deviceServices, provisioning];
+export const migrations: readonly Migration[] = [
+  initial,
+  rolloutCursor,
+  policiesAndAuthorities,
+  deviceServices,
+  provisioning,
+];

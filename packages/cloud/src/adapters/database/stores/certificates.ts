@@ -1,13 +1,14 @@
 import { type SqlBool, sql } from 'kysely';
-import type { Certificate } from '../../../domain/registry/registry.ts';
-import type { CertificateStore, PolicyStore } from '../../../ports/storage.ts';
-import { parseTimeKey, timeKey, toPage } from '../rows.ts';
-import type { Queries, Schema } from '../schema.ts';
+import type { CaCertificate, Certificate } from '../../../domain/registry/registry.ts';
+import type { CaCertificateStore, CertificateStore } from '../../../ports/storage.ts';
+import { parseTimeKey, present, timeKey, toPage } from '../rows.ts';
+import type { CaCertificateRow, CertificateRow, Queries } from '../schema.ts';
 
-const toCertificate = (row: Schema['certificate']): Certificate => ({
+export const toCertificate = (row: CertificateRow): Certificate => ({
   id: row.id,
   pem: row.pem,
   status: row.status,
+  ...present({ caId: row.ca_id, mode: row.mode === 'DEFAULT' ? null : row.mode }),
   createdAt: row.created_at,
   updatedAt: row.updated_at,
 });
@@ -19,13 +20,14 @@ export function certificateStore(db: Queries): CertificateStore {
       return row && toCertificate(row);
     },
 
-    async list(page) {
+    async list(page, { caId } = {}) {
       let query = db
         .selectFrom('certificate')
         .selectAll()
         .orderBy('created_at')
         .orderBy('id')
         .limit(page.limit + 1);
+      if (caId !== undefined) query = query.where('ca_id', '=', caId);
       if (page.after !== undefined) {
         const { at, id } = parseTimeKey(page.after, 'InvalidRequestException');
         query = query.where((eb) => eb(eb.refTuple('created_at', 'id'), '>', eb.tuple(at, id)));
@@ -40,6 +42,8 @@ export function certificateStore(db: Queries): CertificateStore {
           id: certificate.id,
           pem: certificate.pem,
           status: certificate.status,
+          ca_id: certificate.caId ?? null,
+          mode: certificate.mode ?? 'DEFAULT',
           created_at: certificate.createdAt,
           updated_at: certificate.updatedAt,
         })
@@ -75,68 +79,58 @@ export function certificateStore(db: Queries): CertificateStore {
   };
 }
 
-const toPolicy = (row: Schema['policy']) => ({ name: row.name, document: row.document, createdAt: row.created_at });
+const toCaCertificate = (row: CaCertificateRow): CaCertificate => ({
+  id: row.id,
+  pem: row.pem,
+  subject: row.subject,
+  status: row.status,
+  mode: row.mode,
+  createdAt: row.created_at,
+  updatedAt: row.updated_at,
+});
 
-export function policyStore(db: Queries): PolicyStore {
+export function caCertificateStore(db: Queries): CaCertificateStore {
   return {
-    async get(name) {
-      const row = await db.selectFrom('policy').selectAll().where('name', '=', name).executeTakeFirst();
-      return row && toPolicy(row);
+    async get(id) {
+      const row = await db.selectFrom('ca_certificate').selectAll().where('id', '=', id).executeTakeFirst();
+      return row && toCaCertificate(row);
     },
 
     async list(page) {
       let query = db
-        .selectFrom('policy')
+        .selectFrom('ca_certificate')
         .selectAll()
-        .orderBy('name')
+        .orderBy('created_at')
+        .orderBy('id')
         .limit(page.limit + 1);
-      if (page.after !== undefined) query = query.where('name', '>', page.after);
-      return toPage(await query.execute(), page, toPolicy, (row) => row.name);
+      if (page.after !== undefined) {
+        const { at, id } = parseTimeKey(page.after, 'InvalidRequestException');
+        query = query.where((eb) => eb(eb.refTuple('created_at', 'id'), '>', eb.tuple(at, id)));
+      }
+      return toPage(await query.execute(), page, toCaCertificate, (row) => timeKey(row.created_at, row.id));
     },
 
-    async insert(policy) {
-      await db
-        .insertInto('policy')
-        .values({ name: policy.name, document: policy.document, created_at: policy.createdAt })
-        .execute();
-    },
-
-    async delete(name) {
-      await db.deleteFrom('policy_target').where('policy', '=', name).execute();
-      await db.deleteFrom('policy').where('name', '=', name).execute();
-    },
-
-    async attach(policy, target) {
-      await db
-        .insertInto('policy_target')
-        .values({ policy, target })
-        .onConflict((conflict) => conflict.doNothing())
-        .execute();
-    },
-
-    async detach(policy, target) {
-      await db.deleteFrom('policy_target').where('policy', '=', policy).where('target', '=', target).execute();
-    },
-
-    async attachedTo(target) {
+    async withSubject(subject) {
       const rows = await db
-        .selectFrom('policy_target')
-        .innerJoin('policy', 'policy.name', 'policy_target.policy')
-        .selectAll('policy')
-        .where('policy_target.target', '=', target)
-        .orderBy('policy.name')
+        .selectFrom('ca_certificate')
+        .selectAll()
+        .where('subject', '=', subject)
+        .orderBy('id')
         .execute();
-      return rows.map(toPolicy);
+      return rows.map(toCaCertificate);
     },
 
-    async targets(policy) {
-      const rows = await db
-        .selectFrom('policy_target')
-        .select('target')
-        .where('policy', '=', policy)
-        .orderBy('target')
-        .execute();
-      return rows.map((row) => row.target);
+    async insert({ id, pem, subject, status, mode, createdAt, updatedAt }) {
+      const values = { id, pem, subject, status, mode, created_at: createdAt, updated_at: updatedAt };
+      await db.insertInto('ca_certificate').values(values).execute();
+    },
+
+    async update({ id, status, updatedAt }) {
+      await db.updateTable('ca_certificate').set({ status, updated_at: updatedAt }).where('id', '=', id).execute();
+    },
+
+    async delete(id) {
+      await db.deleteFrom('ca_certificate').where('id', '=', id).execute();
     },
   };
 }

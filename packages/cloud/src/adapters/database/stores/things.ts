@@ -4,7 +4,7 @@ import type { ThingStore } from '../../../ports/storage.ts';
 import { chunks, fromJson, lookups, present, toPage } from '../rows.ts';
 import type { Queries, ThingRow } from '../schema.ts';
 
-const toThing = (row: ThingRow): Thing => ({
+export const toThing = (row: ThingRow): Thing => ({
   name: row.name,
   id: row.id,
   attributes: fromJson(row.attributes),
