@@ -5,6 +5,9 @@ import {
   createMqttServer,
   type MqttLimits,
   type MqttServer,
+  type MqttServerOptions,
+  openMqttServer,
+  type SessionStore,
 } from '@greensward/mqtt/server';
 import { DEPLOYMENT_SHADOW } from '@greensward/protocol/shadow';
 import type { App, Claimant, Pending } from '../app/app.ts';
@@ -41,6 +44,8 @@ export interface DeviceBrokerDeps {
   readonly ids: Ids;
   readonly log: Log;
   readonly limits?: Partial<MqttLimits>;
+  /** Keeps sessions and retained messages over a restart; without it they are in memory only. */
+  readonly sessions?: SessionStore;
 }
 
 const pendingLimits = { maxBatch: 500, maxWaiting: 50_000 };
@@ -50,8 +55,8 @@ const deploymentShadow = `/shadow/name/${DEPLOYMENT_SHADOW}/`;
 const connectMs = 60_000;
 
 /** The MQTT side of the cloud: devices, by certificate, on their own topics. */
-export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
-  const { app, bus, clock, timers, ids, log } = deps;
+export async function openDeviceBroker(deps: DeviceBrokerDeps): Promise<DeviceBroker> {
+  const { app, bus, clock, timers, ids, log, sessions } = deps;
   const connected = new Map<string, number>();
   /** Certificates that changed within the last minute, and when (monotonic ms). */
   const changedCertificates = new Map<string, number>();
@@ -89,7 +94,7 @@ export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
     return { allow: true, principal: { certificateId, claim, since }, transient: true };
   }
 
-  const server: MqttServer<DevicePrincipal> = createMqttServer<DevicePrincipal>({
+  const options: MqttServerOptions<DevicePrincipal> = {
     log,
     timers,
     ids,
@@ -124,7 +129,10 @@ export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
     onSubscribed: ({ principal: { thing } }, filters) => {
       if (thing !== undefined) notifications.subscribed(thing, filters);
     },
-  });
+  };
+  const server: MqttServer<DevicePrincipal> = sessions
+    ? await openMqttServer(options, { store: sessions, clock })
+    : createMqttServer(options);
   const notifications = createJobNotifications({ pending, server, clock, timers, log });
 
   function heard(event: CloudEvent): void {

@@ -12,6 +12,7 @@ import type {
 } from '../domain/provisioning/provisioning.ts';
 import type { Certificate, Policy, Thing, ThingGroup } from '../domain/registry/registry.ts';
 import type { ShadowRecord } from '../domain/shadow/shadow-record.ts';
+import type { MqttSessions } from './mqtt-sessions.ts';
 
 /**
  * What the cloud remembers. A use case takes one `Tx`, reads, decides and writes through it, and awaits nothing else
@@ -57,6 +58,7 @@ export interface Tx {
   readonly serviceRole: ServiceRoleStore;
   readonly telemetry: TelemetryStore;
   readonly provisioning: ProvisioningStore;
+  readonly mqttSessions: MqttSessions;
 }
 
 export interface ThingStore {

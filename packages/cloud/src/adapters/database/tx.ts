@@ -8,6 +8,7 @@ import { deviceStore } from './stores/devices.ts';
 import { executionStore } from './stores/executions.ts';
 import { groupStore } from './stores/groups.ts';
 import { jobStore } from './stores/jobs.ts';
+import { mqttSessionStore } from './stores/mqtt-sessions.ts';
 import { objectIndex } from './stores/objects.ts';
 import { provisioningStore } from './stores/provisioning.ts';
 import { accessKeyStore, idempotencyStore, tagStore } from './stores/requests.ts';
@@ -39,5 +40,6 @@ export function createTx(db: Queries, shards: number): Tx {
     serviceRole: serviceRoleStore(db),
     telemetry: telemetryStore(db),
     provisioning: provisioningStore(db),
+    mqttSessions: mqttSessionStore(db),
   };
 }
