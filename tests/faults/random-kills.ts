@@ -159,7 +159,7 @@ class Fleet {
       const beats = lines.filter((line) => line.includes(' beat '));
       // A second copy of the component would write its own text between the beats of the first.
       return (
-        beats.length >= 3 && beats.slice(-3).every((line) => line.includes(expected)) && processesOf(device.name) === 1
+        beats.length >= 3 && beats.slice(-3).every((line) => line.includes(expected)) && processesOf(device.root) === 1
       );
     });
   }
@@ -170,7 +170,7 @@ class Fleet {
     await Promise.all(this.devices.map((device) => device.process.stop()));
     await this.cloud.process.stop();
     for (const device of this.devices) {
-      if (processesOf(device.name) > 0) throw new Error(`${device.name} left a component process behind`);
+      if (processesOf(device.root) > 0) throw new Error(`${device.name} left a component process behind`);
     }
   }
 }
@@ -201,7 +201,7 @@ function recipe(version: string): string {
       {
         Platform: { os: 'linux' },
         Lifecycle: {
-          Setenv: { GREENSWARD_TEST_DEVICE: '{iot:thingName}' },
+          Setenv: { GREENSWARD_TEST_DEVICE: '{kernel:rootPath}' },
           Run: `while true; do echo "beat ${version} {configuration:/marker} on {iot:thingName}"; sleep 0.2; done`,
         },
       },
@@ -209,14 +209,14 @@ function recipe(version: string): string {
   });
 }
 
-/** Shells of the test's component that belong to a device, told by their environment. */
-function processesOf(device: string): number {
+/** Shells of the test's component that belong to a device, told by its root folder: another run may be on the machine. */
+function processesOf(root: string): number {
   let count = 0;
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-      if (environment.includes(`GREENSWARD_TEST_DEVICE=${device}`) && command.includes('while true')) count += 1;
+      if (environment.includes(`GREENSWARD_TEST_DEVICE=${root}`) && command.includes('while true')) count += 1;
     } catch {
       // It ended meanwhile.
     }

@@ -54,8 +54,8 @@ export interface ProtocolCloud {
   publish(recipe: Readonly<Record<string, unknown>>): Promise<string>;
   /** Deploys; the job is empty for a thing. */
   deploy(input: CreateDeploymentCommandInput): Promise<{ readonly deploymentId: string; readonly jobId: string }>;
-  /** Stops the cloud and starts it on the same ports and data. */
-  restart(): Promise<void>;
+  /** Stops or kills (-9) the cloud and starts it on the same ports and data. */
+  restart(how?: 'stop' | 'kill'): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -123,9 +123,9 @@ export async function startProtocolCloud(): Promise<ProtocolCloud> {
       const { deploymentId = '', iotJobId = '' } = await greengrass.send(new CreateDeploymentCommand(input));
       return { deploymentId, jobId: iotJobId };
     },
-    async restart() {
+    async restart(how = 'stop') {
       const { apiPort, devicePort, mqttPort } = cloud;
-      await cloud.process.stop();
+      await cloud.process[how]();
       cloud = await startCloud(cloud.folder, { ports: { apiPort, devicePort, mqttPort } });
     },
     async stop() {

@@ -90,9 +90,9 @@ export class Connection {
   }
 
   /** Publishes and waits for the PUBACK. */
-  async publish(topic: string, payload: JsonObject | string | Buffer, qos: 0 | 1 = 1): Promise<void> {
+  async publish(topic: string, payload: JsonObject | string | Buffer, qos: 0 | 1 = 1, retain = false): Promise<void> {
     const bytes = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : JSON.stringify(payload);
-    await this.#client.publishAsync(topic, bytes, { qos });
+    await this.#client.publishAsync(topic, bytes, { qos, retain });
   }
 
   /** The next message on this topic that was not taken before. */

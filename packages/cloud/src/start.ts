@@ -19,7 +19,8 @@ import { createApp } from './app/create-app.ts';
 import { tokenExchangeRoleAlias } from './domain/access/role-alias.ts';
 import type { TlsCertificate } from './http/listener.ts';
 import { createApiServer, createDeviceServer } from './http/servers.ts';
-import { createDeviceBroker } from './mqtt/device-broker.ts';
+import { openDeviceBroker } from './mqtt/device-broker.ts';
+import { createSessionStorage } from './mqtt/session-storage.ts';
 import type { ArtifactUrls } from './ports/artifact-urls.ts';
 import type { CertificateAuthority } from './ports/certificate-authority.ts';
 import type { AccessKey, Storage } from './ports/storage.ts';
@@ -105,7 +106,7 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
 
   const server = await authority.serverCertificate();
   const tls = { key: server.privateKeyPem, cert: server.certificateChainPem };
-  const broker = createDeviceBroker({ app, bus, clock, log, timers, ids });
+  const broker = await openDeviceBroker({ app, bus, clock, log, timers, ids, sessions: createSessionStorage(storage) });
   closers.push(() => broker.close());
   const admit = async (certificate: Uint8Array) => (await app.access.device(certificate)) !== undefined;
   const mqttOptions = { ...tls, admit, host, port: settings.mqttPort, log };

@@ -8,7 +8,7 @@ afterEach(() => {
 describe('how the cloud is started', () => {
   test('each option is passed on as one argument', () => {
     const { args } = cloudStart('data', { apiPort: '1', host: '::1', name: ['a', 'b'], insecure: true, json: true });
-    expect(args.slice(1)).toEqual([
+    expect(args.slice(2)).toEqual([
       '--data',
       'data',
       '--api-port=1',
@@ -18,6 +18,14 @@ describe('how the cloud is started', () => {
       '--insecure',
       '--json',
     ]);
+  });
+
+  test('its memory is kept small, unless the environment says otherwise', () => {
+    const { args, env } = cloudStart('data', {});
+    expect(args[0]).toBe('--max-semi-space-size=4');
+    expect(env).toMatchObject({ MALLOC_MMAP_THRESHOLD_: '16384', MALLOC_TOP_PAD_: '0' });
+    vi.stubEnv('MALLOC_TOP_PAD_', '1');
+    expect(cloudStart('data', {}).env['MALLOC_TOP_PAD_']).toBe('1');
   });
 
   test('the database is told in the environment, and is in no argument', () => {

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { becomeNode } from '../become-node.ts';
-import { databaseVariable, environment } from '../environment.ts';
+import { cloudEnvironment, cloudNodeFlags, databaseVariable } from '../environment.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -29,7 +29,7 @@ command starts: set it as ${databaseVariable} in the environment instead.`,
     );
 }
 
-/** The command line and the environment of the cloud's main. */
+/** The command line of Node with the cloud's main, and its environment. */
 export interface CloudStart {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -37,7 +37,7 @@ export interface CloudStart {
 
 /** How the options are told to the cloud's main: the URL of a database, which may hold a password, not as an argument. */
 export function cloudStart(dataFolder: string, options: Readonly<Record<string, unknown>>): CloudStart {
-  const args = [require.resolve('@greensward/cloud/main'), '--data', dataFolder];
+  const args = [...cloudNodeFlags, require.resolve('@greensward/cloud/main'), '--data', dataFolder];
   for (const name of ['api-port', 'device-port', 'mqtt-port', 'host', 'account', 'region']) {
     const value = options[name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())];
     // One argument: a value that starts with a dash is a value all the same.
@@ -48,7 +48,7 @@ export function cloudStart(dataFolder: string, options: Readonly<Record<string, 
   if (options['insecure'] === true) args.push('--insecure');
   if (options['json'] === true) args.push('--json');
   const database = options['database'] ?? process.env[databaseVariable];
-  return { args, env: environment(typeof database === 'string' ? { [databaseVariable]: database } : {}) };
+  return { args, env: cloudEnvironment(typeof database === 'string' ? { [databaseVariable]: database } : {}) };
 }
 
 /** `sward cloud`: this process becomes the cloud. */

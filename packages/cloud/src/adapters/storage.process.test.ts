@@ -199,7 +199,7 @@ describe.each([
       const old = await database.create();
       const statements = [
         'create table migration (number integer primary key, name text not null)',
-        ...initial.statements({ text: 'text' }),
+        ...initial.statements({ text: 'text', bytes: 'blob' }),
         "insert into migration (number, name) values (1, 'initial')",
         "insert into policy values ('p', 'the document', 7)",
         "insert into policy_target values ('p', 'arn:cert')",
@@ -224,7 +224,7 @@ describe.each([
       const old = await database.create();
       const statements = [
         'create table migration (number integer primary key, name text not null)',
-        ...initial.statements({ text: 'text' }),
+        ...initial.statements({ text: 'text', bytes: 'blob' }),
         "insert into migration (number, name) values (1, 'initial')",
         "insert into thing_group values ('g', 'id', null, '{}', null, 1, 1)",
         "insert into group_path values ('g', 'g', 0)",

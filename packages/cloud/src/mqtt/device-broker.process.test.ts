@@ -3,7 +3,7 @@ import { silentLog } from '@greensward/kit';
 import { systemIds, systemTimers } from '@greensward/kit/node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openTestCloud, type TestCloud } from '../app/testing/test-cloud.ts';
-import { createDeviceBroker, type DeviceBroker } from './device-broker.ts';
+import { type DeviceBroker, openDeviceBroker } from './device-broker.ts';
 import { connectTestClient, type TestClient } from './testing/test-client.ts';
 
 // The certificate only has to be some bytes that the client holds: the TLS listener proves that, and is tested elsewhere.
@@ -20,7 +20,7 @@ beforeEach(async () => {
   cloud = await openTestCloud();
   warnings.length = 0;
   const log = { ...silentLog, warn: (message: string, fields: unknown) => void warnings.push({ message, fields }) };
-  broker = createDeviceBroker({ ...cloud, timers: systemTimers, ids: systemIds, log });
+  broker = await openDeviceBroker({ ...cloud, timers: systemTimers, ids: systemIds, log });
   clients = [];
   await cloud.app.groups.create({ name: 'line' });
   await cloud.app.policies.create('all', policyOf(allow('iot:*', '*')));
@@ -66,7 +66,7 @@ async function resumable(present: boolean) {
 async function restartWith(jobs: Partial<TestCloud['app']['jobs']>) {
   await broker.close();
   const app = { ...cloud.app, jobs: { ...cloud.app.jobs, ...jobs } };
-  broker = createDeviceBroker({ ...cloud, app, timers: systemTimers, ids: systemIds, log: silentLog });
+  broker = await openDeviceBroker({ ...cloud, app, timers: systemTimers, ids: systemIds, log: silentLog });
 }
 async function connected(clientId = 'core', thing = 'core') {
   const client = connect(clientId, thing);

@@ -5,6 +5,9 @@ import {
   createMqttServer,
   type MqttLimits,
   type MqttServer,
+  type MqttServerOptions,
+  openMqttServer,
+  type SessionStore,
 } from '@greensward/mqtt/server';
 import { DEPLOYMENT_SHADOW } from '@greensward/protocol/shadow';
 import type { App, DeviceConnection, Pending } from '../app/app.ts';
@@ -40,6 +43,8 @@ export interface DeviceBrokerDeps {
   readonly ids: Ids;
   readonly log: Log;
   readonly limits?: Partial<MqttLimits>;
+  /** Keeps sessions and retained messages over a restart; without it they are in memory only. */
+  readonly sessions?: SessionStore;
 }
 
 const pendingLimits = { maxBatch: 500, maxWaiting: 50_000 };
@@ -57,8 +62,8 @@ function provisions(device: DeviceConnection, topicOrFilter: string): boolean {
 }
 
 /** The MQTT side of the cloud: devices, by certificate, on their own topics. */
-export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
-  const { app, bus, clock, timers, ids, log } = deps;
+export async function openDeviceBroker(deps: DeviceBrokerDeps): Promise<DeviceBroker> {
+  const { app, bus, clock, timers, ids, log, sessions } = deps;
   const connected = new Map<string, number>();
   /** Certificates that changed within the last minute, and when (monotonic ms). */
   const changedCertificates = new Map<string, number>();
@@ -90,7 +95,7 @@ export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
     return { allow: true, principal: { device, counted: new Set(), since }, transient: device.things.length === 0 };
   }
 
-  const server: MqttServer<DevicePrincipal> = createMqttServer<DevicePrincipal>({
+  const options: MqttServerOptions<DevicePrincipal> = {
     log,
     timers,
     ids,
@@ -143,7 +148,10 @@ export function createDeviceBroker(deps: DeviceBrokerDeps): DeviceBroker {
       countIn(client.principal);
       for (const thing of client.principal.device.things) notifications.subscribed(thing, filters);
     },
-  });
+  };
+  const server: MqttServer<DevicePrincipal> = sessions
+    ? await openMqttServer(options, { store: sessions, clock })
+    : createMqttServer(options);
   /** Things may be attached to a certificate while it is connected; they are told of jobs from their first subscription on. */
   function countIn({ device, counted }: DevicePrincipal): void {
     for (const thing of device.things) {

@@ -3,7 +3,7 @@ import { silentLog } from '@greensward/kit';
 import { systemIds, systemTimers } from '@greensward/kit/node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openTestCloud, type TestCloud } from '../app/testing/test-cloud.ts';
-import { createDeviceBroker, type DeviceBroker } from './device-broker.ts';
+import { type DeviceBroker, openDeviceBroker } from './device-broker.ts';
 import { connectTestClient } from './testing/test-client.ts';
 
 // Everything that is reserved for the thing `core`, against everyone who is not it, under a policy that allows all there is.
@@ -12,7 +12,7 @@ let cloud: TestCloud;
 let broker: DeviceBroker;
 beforeAll(async () => {
   cloud = await openTestCloud();
-  broker = createDeviceBroker({ ...cloud, timers: systemTimers, ids: systemIds, log: silentLog });
+  broker = await openDeviceBroker({ ...cloud, timers: systemTimers, ids: systemIds, log: silentLog });
   const Statement = { Effect: 'Allow', Action: '*', Resource: '*' };
   await cloud.app.policies.create('all', JSON.stringify({ Version: '2012-10-17', Statement }));
   await cloud.app.groups.create({ name: 'line' });

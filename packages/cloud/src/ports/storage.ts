@@ -19,6 +19,7 @@ import type {
   ThingGroup,
 } from '../domain/registry/registry.ts';
 import type { ShadowRecord } from '../domain/shadow/shadow-record.ts';
+import type { MqttSessions } from './mqtt-sessions.ts';
 
 /**
  * What the cloud remembers. A use case takes one `Tx`, reads, decides and writes through it, and awaits nothing else
@@ -66,6 +67,7 @@ export interface Tx {
   readonly telemetry: TelemetryStore;
   readonly provisioning: ProvisioningStore;
   readonly rights: RightsStore;
+  readonly mqttSessions: MqttSessions;
 }
 
 export interface ThingStore {

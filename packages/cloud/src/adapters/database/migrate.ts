@@ -1,6 +1,7 @@
 import { Fault } from '@greensward/kit';
 import { CompiledQuery, type Kysely, sql } from 'kysely';
-import { type ColumnTypes, type Migration, migrations } from './migrations/migrations.ts';
+import type { ColumnTypes, Migration } from './migrations/migration.ts';
+import { migrations } from './migrations/migrations.ts';
 
 /**
  * Brings a database to the newest schema; call it inside one transaction that keeps other writers out. Applying again

@@ -237,6 +237,18 @@ export interface Schema {
   provisioning_template_version: { template: string; version: number; body: string; created_at: number };
   /** Certificates that are made to provision with. */
   provisioning_claim: { certificate_id: string; template: string; expires_at: number };
+  mqtt_session: { client_id: string; session: string };
+  mqtt_message: MqttMessageRow & { id: number };
+  mqtt_queued: { sequence: number; client_id: string; message_id: number; delivery: string };
+  mqtt_retained: MqttMessageRow;
+}
+
+export interface MqttMessageRow {
+  topic: string;
+  payload: Uint8Array;
+  qos: number;
+  properties: Uint8Array;
+  expires_at: number | null;
 }
 
 /** What a store runs its queries through: a transaction, or the reading connection. */

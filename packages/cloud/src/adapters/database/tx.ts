@@ -8,6 +8,7 @@ import { deviceStore } from './stores/devices.ts';
 import { executionStore } from './stores/executions.ts';
 import { groupStore } from './stores/groups.ts';
 import { jobStore } from './stores/jobs.ts';
+import { mqttSessionStore } from './stores/mqtt-sessions.ts';
 import { objectIndex } from './stores/objects.ts';
 import { policyStore } from './stores/policies.ts';
 import { provisioningStore } from './stores/provisioning.ts';
@@ -43,5 +44,6 @@ export function createTx(db: Queries, shards: number): Tx {
     telemetry: telemetryStore(db),
     rights: rightsStore(db),
     provisioning: provisioningStore(db),
+    mqttSessions: mqttSessionStore(db),
   };
 }

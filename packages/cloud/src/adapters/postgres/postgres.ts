@@ -58,7 +58,7 @@ export async function openPostgres({ url, log }: { url: string; log: Log }): Pro
     );
 
   try {
-    await write((transaction) => migrate(transaction, { text: 'text collate "C"' }));
+    await write((transaction) => migrate(transaction, { text: 'text collate "C"', bytes: 'bytea' }));
   } catch (error) {
     await db.destroy();
     throw error;

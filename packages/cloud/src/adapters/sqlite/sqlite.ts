@@ -18,7 +18,7 @@ export async function openSqlite({ file, log }: { file: string; log: Log }): Pro
   const database = openChecked(file);
   const writer = new Kysely<Schema>({ dialect: sqliteDialect(database, 'begin immediate') });
   try {
-    await writer.transaction().execute((transaction) => migrate(transaction, { text: 'text' }));
+    await writer.transaction().execute((transaction) => migrate(transaction, { text: 'text', bytes: 'blob' }));
   } catch (error) {
     await writer.destroy();
     throw error;

@@ -1,4 +1,4 @@
-import type { Migration } from './migrations.ts';
+import type { Migration } from './migration.ts';
 
 /**
  * A rollout keeps how far it has come through the members of its target, so that a job is made without a row for each of

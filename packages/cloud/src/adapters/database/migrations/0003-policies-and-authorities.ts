@@ -1,4 +1,4 @@
-import type { Migration } from './migrations.ts';
+import type { Migration } from './migration.ts';
 
 /**
  * Policies get versions: what a policy said until now is its version 1. Certificates remember the registered authority that

@@ -1,4 +1,4 @@
-import type { Migration } from './migrations.ts';
+import type { Migration } from './migration.ts';
 
 /**
  * What devices get besides deployments: credentials by role aliases, the core devices that clients may discover;

@@ -1,4 +1,4 @@
-import type { Migration } from './migrations.ts';
+import type { Migration } from './migration.ts';
 
 /** Fleet provisioning: templates with their versions, and the certificates of claims. */
 export const provisioning: Migration = {

@@ -3,19 +3,8 @@ import { rolloutCursor } from './0002-rollout-cursor.ts';
 import { policiesAndAuthorities } from './0003-policies-and-authorities.ts';
 import { deviceServices } from './0004-device-services.ts';
 import { provisioning } from './0005-provisioning.ts';
-
-/** One step of the schema. Steps are only ever appended: a released one never changes. */
-export interface Migration {
-  readonly number: number;
-  readonly name: string;
-  statements(types: ColumnTypes): readonly string[];
-}
-
-/** How a database spells the column types that differ. */
-export interface ColumnTypes {
-  /** Text that compares and sorts by its UTF-8 bytes. */
-  readonly text: string;
-}
+import { mqttSessions } from './0006-mqtt-sessions.ts';
+import type { Migration } from './migration.ts';
 
 /** Every step, in the order of their numbers. */
 export const migrations: readonly Migration[] = [
@@ -24,4 +13,5 @@ export const migrations: readonly Migration[] = [
   policiesAndAuthorities,
   deviceServices,
   provisioning,
+  mqttSessions,
 ];
