@@ -22,9 +22,16 @@ import {
   UpdateCertificateCommand,
 } from '@aws-sdk/client-iot';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { Fault } from '@greensward/kit';
+import { dataPlane } from '@greensward/protocol/data-plane';
+import { greengrassv2 } from '@greensward/protocol/greengrassv2';
+import { iot as iotModel } from '@greensward/protocol/iot';
+import { iotData } from '@greensward/protocol/iot-data';
+import { iotJobsData } from '@greensward/protocol/iot-jobs-data';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeCertificate } from '../../adapters/testing/certificates.ts';
 import { type RunningCloud, runCloud, sdkConfiguration, send } from '../testing/running-cloud.ts';
+import { dataPlaneServices } from './data-plane.ts';
 
 interface Identity {
   readonly ca: string;
@@ -78,7 +85,12 @@ afterAll(async () => {
 
 const ask = (
   path: string,
-  options: { method?: string; body?: string; tls?: Partial<Identity> & { ALPNProtocols?: string[] } } = {},
+  options: {
+    method?: string;
+    body?: string;
+    headers?: Readonly<Record<string, string>>;
+    tls?: Partial<Identity> & { ALPNProtocols?: string[] };
+  } = {},
 ) => send(cloud.ports.devicePort, { ...options, path, tls: { ...device, ...options.tls } });
 
 describe('the device port', () => {
@@ -130,35 +142,68 @@ describe('the device port', () => {
   });
 
   const component = 'arn:aws:greengrass:us-east-1:000000000000:components:A:versions:1.0.0';
-  const things = (thing: string): readonly (readonly [method: string, path: string])[] => [
+  const alias = 'GreengrassV2TokenExchangeRoleAlias';
+  type Row = readonly [method: string, path: string, headers?: Readonly<Record<string, string>>];
+  const things = (thing: string): readonly Row[] => [
     ['GET', `/greengrass/v2/coreDevices/${thing}/thingGroups`],
+    ['GET', `/greengrass/things/${thing}/connectivityInfo`],
+    ['PUT', `/greengrass/things/${thing}/connectivityInfo`],
+    ['GET', `/greengrass/discover/thing/${thing}`],
+    ['GET', `/role-aliases/${alias}/credentials`, { 'x-amzn-iot-thingname': decodeURIComponent(thing) }],
     ['GET', `/things/${thing}/jobs`],
     ['PUT', `/things/${thing}/jobs/$next`],
     ['GET', `/things/${thing}/jobs/$next`],
     ['GET', `/things/${thing}/jobs/j`],
     ['POST', `/things/${thing}/jobs/j`],
-    ['GET', `/things/${thing}/shadow`],
-    ['POST', `/things/${thing}/shadow`],
-    ['DELETE', `/things/${thing}/shadow`],
-    ['GET', `/things/${thing}/shadow?name=AWSManagedGreengrassV2Deployment`],
+    ...['', '?name=x', '?name=AWSManagedGreengrassV2Deployment'].flatMap((name): readonly Row[] =>
+      ['GET', 'POST', 'DELETE'].map((method) => [method, `/things/${thing}/shadow${name}`]),
+    ),
     ['GET', `/api/things/shadow/ListNamedShadowsForThing/${thing}`],
   ];
   const bodyOf = (method: string) =>
-    method === 'GET' || method === 'DELETE' ? {} : { body: '{"status":"SUCCEEDED"}' };
+    method === 'GET' || method === 'DELETE' ? {} : { body: '{"status":"SUCCEEDED","ConnectivityInfo":[]}' };
 
-  test.each([...things('other'), ...things('%6fther')])('%s %s of another thing is refused', async (method, path) => {
-    expect((await ask(path, { method, ...bodyOf(method) })).status).toBe(403);
+  const ofOther = [...things('other'), ...things('%6fther')].map(
+    ([method, path, headers = {}]) => [method, path, headers] as const,
+  );
+  test.each(ofOther)('%s %s of another thing is refused', async (method, path, headers) => {
+    expect((await ask(path, { method, headers, ...bodyOf(method) })).status).toBe(403);
   });
 
-  const routes = [
-    ...things('core'),
+  const ofNoThing: readonly Row[] = [
     ['POST', '/greengrass/v2/resolveComponentCandidates'],
     ['GET', `/greengrass/v2/components/${component}/artifacts/a`],
-  ] as const;
+  ];
+  const routes = [...things('core'), ...ofNoThing];
+
+  /** The operation that the device port serves there; undefined for none. */
+  function served(method: string, pathAndQuery: string): string | undefined {
+    const [path = '', query = ''] = pathAndQuery.split('?');
+    const body = (async function* () {})();
+    const arrival = { method, path, query, headers: {}, body, certificate: undefined, address: '' };
+    try {
+      return dataPlaneServices()(arrival).route(arrival).operation;
+    } catch (error) {
+      if (error instanceof Fault) return undefined;
+      throw error;
+    }
+  }
+  const operationsOf = (rows: readonly Row[]) => new Set(rows.map(([method, path]) => served(method, path)));
+
+  test('every route there is has a row in these matrices', () => {
+    const tables = [dataPlane, greengrassv2, iotModel, iotData, iotJobsData].flatMap((each) => [...each.allOperations]);
+    const exists = tables.flatMap(([, [method, uri]]) => {
+      // `$`-literals stay; a label is any name.
+      const operation = served(method, uri.replaceAll(/\{\w+\+?\}/g, 'x'));
+      return operation === undefined ? [] : [operation];
+    });
+    expect(operationsOf(routes)).toEqual(new Set(exists));
+    expect(new Set(exists).size).toBeGreaterThan(10);
+  });
 
   async function refusedEverywhere(tls: { ca: string; key?: string; cert?: string }) {
-    for (const [method, path] of routes) {
-      const answer = await send(cloud.ports.devicePort, { method, path, ...bodyOf(method), tls });
+    for (const [method, path, headers = {}] of routes) {
+      const answer = await send(cloud.ports.devicePort, { method, path, headers, ...bodyOf(method), tls });
       expect([path, answer.status]).toEqual([path, 403]);
       expect(answer.headers['x-amzn-errortype']).toBe('AccessDeniedException');
     }
@@ -225,8 +270,13 @@ describe('the device port', () => {
     await refusedEverywhere(made);
     const account = 'us-east-1:000000000000';
     const thing = `arn:aws:iot:${account}:thing/core`;
+    const roleAlias = `arn:aws:iot:${account}:rolealias/${alias}`;
     const needed = new Map([
       [`GET /greengrass/v2/coreDevices/core/thingGroups`, ['greengrass:ListThingGroupsForCoreDevice', thing]],
+      ['GET /greengrass/things/core/connectivityInfo', ['greengrass:GetConnectivityInfo', thing]],
+      ['PUT /greengrass/things/core/connectivityInfo', ['greengrass:UpdateConnectivityInfo', thing]],
+      ['GET /greengrass/discover/thing/core', ['greengrass:Discover', thing]],
+      [`GET /role-aliases/${alias}/credentials`, ['iot:AssumeRoleWithCertificate', roleAlias]],
       ['GET /things/core/jobs', ['iotjobsdata:GetPendingJobExecutions', thing]],
       ['PUT /things/core/jobs/$next', ['iotjobsdata:StartNextPendingJobExecution', thing]],
       ['GET /things/core/jobs/$next', ['iot:DescribeJobExecution', thing]],
@@ -239,6 +289,8 @@ describe('the device port', () => {
       ['POST /greengrass/v2/resolveComponentCandidates', ['greengrass:ResolveComponentCandidates', '*']],
       [`GET /greengrass/v2/components/${component}/artifacts/a`, ['greengrass:GetComponentVersionArtifact', component]],
     ]);
+    const decided = [...needed.keys()].map((each): Row => [each.split(' ')[0] ?? '', each.split(' ')[1] ?? '']);
+    expect(operationsOf(decided)).toEqual(operationsOf(routes));
     await iot.send(new CreatePolicyCommand({ policyName: 'one', policyDocument: document('iot:Connect', '*') }));
     await iot.send(new AttachPolicyCommand({ policyName: 'one', target: made.arn }));
     let version = '1';
