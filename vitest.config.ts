@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 // servers, devices and clients, so its files get their own worker and a longer limit.
 export default defineConfig({
   test: {
+    // Process tests wait more than they compute.
+    maxWorkers: 3,
     projects: [
       {
         test: {
