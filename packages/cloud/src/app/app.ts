@@ -23,6 +23,7 @@ import type { MessageToPublish } from '../ports/bus.ts';
 import type { KeyAndCertificate } from '../ports/certificate-authority.ts';
 import type { Session, SessionCredentials } from '../ports/session-credentials.ts';
 import type { Page, PageRequest, StoredObject } from '../ports/storage.ts';
+import type { RolloutState } from './rollout-state.ts';
 
 type Tags = Readonly<Record<string, string>>;
 
@@ -220,8 +221,14 @@ export interface DeploymentUseCases {
   cancel(id: string): Promise<{ status: DeploymentStatus; message: string }>;
   delete(id: string): Promise<void>;
   effective(thing: string, page: PageRequest): Promise<Page<EffectiveDeployment>>;
-  /** For our own API and `--wait`: counts by status, and whether nothing is queued or in progress. */
-  progress(id: string): Promise<{ deployment: Deployment; counts: ExecutionCounts; settled: boolean }>;
+  /**
+   * The job goes once more to things whose execution FAILED, was REJECTED or TIMED_OUT: to all, or to those named. Returns how
+   * many. Fails with `ConflictException` when its job is not in progress or its target is one thing, and with
+   * `ValidationException`, having changed nothing, for a named thing that has not failed.
+   */
+  retry(id: string, things: readonly string[] | undefined): Promise<number>;
+  /** For our own API and `--wait`; a few rows, however many things there are. */
+  progress(id: string): Promise<{ deployment: Deployment } & RolloutState>;
 }
 
 export interface DeviceUseCases {

@@ -303,6 +303,7 @@ describe('jobs', () => {
     await client.subscribe(jobs('core', `notify-${namespace}`));
     await client.next(jobs('core', `notify-${namespace}`));
     await cloud.app.deployments.cancel(id);
+    await cloud.sweep();
     expect(JSON.parse((await client.next(jobs('core', `notify-${namespace}`))).payload).jobs).toEqual({});
   });
 
@@ -481,6 +482,7 @@ describe('order', () => {
     await client.subscribe(notify);
     await client.next(notify);
     await cloud.app.deployments.cancel(first.id);
+    await cloud.sweep();
     await expect.poll(() => calls).toBe(2);
     const second = await deploy();
     const answer = request(client, jobs('core', `$next/${namespace}/get`), {});

@@ -184,6 +184,7 @@ export async function openDeviceBroker(deps: DeviceBrokerDeps): Promise<DeviceBr
         break;
       case 'rights-changed': // Connections look at their rights with each action.
       case 'rollout':
+      case 'job-ended':
         break;
     }
   }

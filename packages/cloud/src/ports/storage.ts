@@ -4,6 +4,7 @@ import type { Deployment } from '../domain/deployment/deployment.ts';
 import type { ClientAssociation, Connectivity, ServiceRole } from '../domain/devices/client-devices.ts';
 import type { CoreDevice, InstalledComponent } from '../domain/devices/core-device.ts';
 import type { Telemetry } from '../domain/devices/telemetry.ts';
+import type { JobEnd } from '../domain/jobs/as-ended.ts';
 import type { Execution, ExecutionCounts, ExecutionStatus, Job, JobStatus } from '../domain/jobs/job.ts';
 import type {
   ProvisioningClaim,
@@ -54,6 +55,7 @@ export interface Tx {
   readonly deployments: DeploymentStore;
   readonly jobs: JobStore;
   readonly executions: ExecutionStore;
+  readonly leases: LeaseStore;
   readonly shadows: ShadowStore;
   readonly devices: DeviceStore;
   readonly tags: TagStore;
@@ -234,17 +236,28 @@ export interface JobStore {
   list(page: PageRequest, filter: { status?: JobStatus; groupName?: string }): Promise<Page<Job>>;
   /**
    * Ids of the jobs IN_PROGRESS of carrier `job` that may have something to do, oldest first: not all members have been
-   * looked at, someone waits, or there is a configuration that may abort it.
+   * looked at, someone waits or is to be tried again, or something has failed and may abort it.
    */
   rollingOut(): Promise<readonly string[]>;
   /** Jobs IN_PROGRESS that target one of these groups. */
   inProgressForGroups(groups: readonly string[]): Promise<readonly Job[]>;
   insert(job: Job): Promise<void>;
   update(job: Job): Promise<void>;
-  /** Also its executions and counts. */
-  delete(id: string): Promise<void>;
+  /** The job and its executions are not there any more; their rows go with {@link ExecutionStore.sweep}. `at`: epoch ms. */
+  delete(id: string, at: number): Promise<void>;
 }
 
+/** Who works at what, where several processes share a database. Times are epoch ms. */
+export interface LeaseStore {
+  /** When the lease of another holder ends; undefined when nobody else has one now. */
+  heldUntil(name: string, holder: string, now: number): Promise<number | undefined>;
+  /** Until `endsAt`, whoever held it; check before, in the same transaction. */
+  put(name: string, holder: string, endsAt: number): Promise<void>;
+  /** Gives up one's own, and forgets those of anybody that ended long before `now`. */
+  release(name: string, holder: string, now: number): Promise<void>;
+}
+
+/** What a job's end does to its executions shows in every read at once: see `asEnded`. */
 export interface ExecutionStore {
   /** The newest execution of a thing in a job, or the one with this number. */
   get(jobId: string, thing: string, number?: number): Promise<Execution | undefined>;
@@ -276,8 +289,22 @@ export interface ExecutionStore {
   updateMany(executions: readonly Execution[]): Promise<void>;
   /** The one with this number; the highest that is left counts as the newest. */
   delete(jobId: string, thing: string, number: number): Promise<void>;
-  /** Ends every QUEUED execution of a job; returns the things concerned. */
-  endQueued(jobId: string, status: 'CANCELED' | 'REMOVED', at: number): Promise<readonly string[]>;
+  /** Ends every QUEUED execution of the job, and with `force` every IN_PROGRESS one, as CANCELED; {@link sweep} writes them. */
+  endAll(jobId: string, end: JobEnd): Promise<void>;
+  /** Jobs with executions to sweep, those that ended first before others; at most `limit`. */
+  toSweep(limit: number): Promise<readonly string[]>;
+  /**
+   * Writes (of a deleted job: deletes) at most `limit` of the executions that ended with the job. `things`: those whose
+   * execution it was; `done`: none is left.
+   */
+  sweep(jobId: string, limit: number): Promise<{ readonly things: readonly string[]; readonly done: boolean }>;
+  /**
+   * Things of the target, from the one after `after` by name, whose newest execution FAILED, was REJECTED or TIMED_OUT wait
+   * for another: at most `limit` are looked at. Returns the last of them; undefined when no more are left.
+   */
+  retryAfter(jobId: string, after: string, limit: number): Promise<string | undefined>;
+  /** The same for these things. */
+  retry(jobId: string, things: readonly string[]): Promise<void>;
   /** Executions whose timer has fired by `now`, at most `limit`. */
   timedOut(now: number, limit: number): Promise<readonly Execution[]>;
   /** The earliest timer, if any. */

@@ -106,6 +106,9 @@ export interface JobRow {
   completed_at: number | null;
   rate_state: string | null;
   rollout_after: string | null;
+  retry_after: string | null;
+  /** 1 when it has abort criteria. */
+  may_abort: Flag;
 }
 
 export interface ExecutionRow {
@@ -206,7 +209,14 @@ export interface Schema {
     parent_target_arn: string | null;
   };
   job: JobRow;
-  /** Newest executions by status. The count of a status is the sum over the shards. */
+  /**
+   * Jobs that have ended, or were deleted, and whose executions are still to be written, or deleted: until then each reads as
+   * `asEnded`, or not at all.
+   */
+  job_end: { job_id: string; ended_at: number; forced: Flag; deleted: Flag };
+  /** What one process works at, which others leave alone until it ends. */
+  lease: { name: string; holder: string; ends_at: number };
+  /** Newest executions by status, as the rows have it. The count of a status is the sum over the shards. */
   job_counts: { job_id: string; shard: number; status: ExecutionStatus; total: number };
   /** Things that came into the target of a job in progress after it was made, and are still to get an execution. */
   job_waiting: { job_id: string; thing: string };

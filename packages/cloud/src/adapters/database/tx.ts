@@ -8,6 +8,7 @@ import { deviceStore } from './stores/devices.ts';
 import { executionStore } from './stores/executions.ts';
 import { groupStore } from './stores/groups.ts';
 import { jobStore } from './stores/jobs.ts';
+import { leaseStore } from './stores/leases.ts';
 import { mqttSessionStore } from './stores/mqtt-sessions.ts';
 import { objectIndex } from './stores/objects.ts';
 import { policyStore } from './stores/policies.ts';
@@ -31,6 +32,7 @@ export function createTx(db: Queries, shards: number): Tx {
     deployments: deploymentStore(db),
     jobs: jobStore(db),
     executions: executionStore(db, shards),
+    leases: leaseStore(db),
     shadows: shadowStore(db),
     devices: deviceStore(db),
     tags: tagStore(db),
