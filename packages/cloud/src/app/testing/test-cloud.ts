@@ -12,6 +12,7 @@ import { openSqlite } from '../../adapters/sqlite/sqlite.ts';
 import type { Bus, CloudEvent } from '../../ports/bus.ts';
 import type { CertificateAuthority } from '../../ports/certificate-authority.ts';
 import type { Storage } from '../../ports/storage.ts';
+import { createDynamicGroupsTick } from '../../tasks/dynamic-groups-tick.ts';
 import { rolloutTick } from '../../tasks/rollout-tick.ts';
 import { timeoutTick } from '../../tasks/timeout-tick.ts';
 import type { App } from '../app.ts';
@@ -30,6 +31,8 @@ export interface TestCloud {
   /** Runs the rollout until it has nothing to do now. Returns when it wants to run again. */
   rollout(): Promise<number | undefined>;
   timeouts(): Promise<void>;
+  /** Finds the members of dynamic groups until all are found. */
+  dynamicGroups(): Promise<void>;
   /** Things, in the group if one is named. */
   addThings(group: string | undefined, ...names: readonly string[]): Promise<void>;
   close(): Promise<void>;
@@ -87,6 +90,10 @@ export async function openTestCloud(given?: Storage): Promise<TestCloud> {
     },
     async timeouts() {
       await timeoutTick(deps);
+    },
+    async dynamicGroups() {
+      const tick = createDynamicGroupsTick(deps);
+      while ((await tick()).nextAt !== undefined);
     },
     async addThings(group, ...names) {
       for (const name of names) {
