@@ -10,6 +10,7 @@ import { createDeployments } from './deployments.ts';
 import { createDeviceRights } from './device-rights.ts';
 import { createDevices } from './devices.ts';
 import { createGroups } from './groups.ts';
+import { createHistory } from './history.ts';
 import { createJobs } from './jobs.ts';
 import { createContentSweep, createObjects } from './objects.ts';
 import { createPolicies } from './policies.ts';
@@ -47,5 +48,6 @@ export function createApp(deps: AppDeps): App {
     telemetry: createTelemetry(deps),
     messages: { publish: (message) => deps.bus.publish({ kind: 'message', message }) },
     provisioning: createProvisioning(deps, rights),
+    history: createHistory(deps),
   };
 }

@@ -10,6 +10,7 @@ import { createDeployment } from './create-deployment.ts';
 import { desiredMessages, writeDesired } from './deployment-shadow.ts';
 import { effectiveDeployments } from './effective-deployments.ts';
 import { cancelJob } from './end-job.ts';
+import { rolloutState } from './rollout-state.ts';
 
 const pageSize = 500;
 
@@ -85,12 +86,8 @@ export function createDeployments(deps: AppDeps): DeploymentUseCases {
     progress: (id) =>
       storage.read(async (tx) => {
         const deployment = await requireDeployment(tx, id);
-        const counts = await tx.executions.counts(deployment.jobId);
-        const job = await tx.jobs.get(deployment.jobId);
-        // While the rollout has not come to the last member, nobody knows how many are left.
-        const rollingOut =
-          job?.rolloutAfter !== undefined || (await tx.executions.waiting(deployment.jobId, 1)).length > 0;
-        return { deployment, counts, settled: counts.QUEUED + counts.IN_PROGRESS === 0 && !rollingOut };
+        const { counts, settled } = await rolloutState(tx, deployment);
+        return { deployment, counts, settled };
       }),
   };
 }

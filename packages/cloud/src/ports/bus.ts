@@ -30,6 +30,8 @@ export type CloudEvent =
     }
   /** There may be work for the rollout task. */
   | { readonly kind: 'rollout' }
+  /** The event log grew, or a job changed. */
+  | { readonly kind: 'events' }
   /** Somebody published to MQTT clients. Not state: who is not connected now, and has no session, does not get it. */
   | { readonly kind: 'message'; readonly message: MessageToPublish }
   /** A certificate was deactivated, revoked, deleted or detached from its thing. */

@@ -19,6 +19,7 @@ import type {
   ThingGroup,
 } from '../domain/registry/registry.ts';
 import type { ShadowRecord } from '../domain/shadow/shadow-record.ts';
+import type { AuditStore, EventLog, FailureStore } from './history.ts';
 import type { MqttSessions } from './mqtt-sessions.ts';
 
 /**
@@ -68,6 +69,9 @@ export interface Tx {
   readonly provisioning: ProvisioningStore;
   readonly rights: RightsStore;
   readonly mqttSessions: MqttSessions;
+  readonly events: EventLog;
+  readonly failures: FailureStore;
+  readonly audit: AuditStore;
 }
 
 export interface ThingStore {

@@ -4,6 +4,7 @@ import { policiesAndAuthorities } from './0003-policies-and-authorities.ts';
 import { deviceServices } from './0004-device-services.ts';
 import { provisioning } from './0005-provisioning.ts';
 import { mqttSessions } from './0006-mqtt-sessions.ts';
+import { history } from './0008-history.ts';
 import type { Migration } from './migration.ts';
 
 /** Every step, in the order of their numbers. */
@@ -14,4 +15,5 @@ export const migrations: readonly Migration[] = [
   deviceServices,
   provisioning,
   mqttSessions,
+  history,
 ];

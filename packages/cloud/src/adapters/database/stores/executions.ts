@@ -4,6 +4,8 @@ import type { ExecutionStore } from '../../../ports/storage.ts';
 import { chunks, flag, fromJson, lookups, pairLookups, parseTimeKey, present, timeKey, toPage } from '../rows.ts';
 import type { ExecutionRow, Queries } from '../schema.ts';
 import { CountChanges } from './counts.ts';
+import type { TxEvents } from './events.ts';
+import { type ExecutionChange, recordChanges } from './execution-changes.ts';
 import { isOneOf, type Pair, waitAgain } from './waiting.ts';
 
 const toExecution = (row: ExecutionRow): Execution => ({
@@ -45,7 +47,7 @@ const endedByService = ['CANCELED', 'TIMED_OUT', 'REMOVED'] as const;
 const maxNumber = 0x7fffffff;
 
 /** `shards`: over how many rows a count is spread, so that writers of one job need not wait for each other. */
-export function executionStore(db: Queries, shards: number): ExecutionStore {
+export function executionStore(db: Queries, shards: number, events: TxEvents): ExecutionStore {
   async function rowsOf(pairs: readonly Pair[], newestOnly: boolean): Promise<ExecutionRow[]> {
     const rows: ExecutionRow[] = [];
     const distinct = [...new Map(pairs.map((pair) => [pairKey(pair), pair])).values()];
@@ -320,6 +322,12 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
         await db.deleteFrom('job_waiting').where(isOneOf('job_waiting', chunk)).execute();
       await recordSuccesses(executions.filter(hasSucceeded));
       await changes.save(db);
+      await recordChanges(db, events, [
+        ...replaced
+          .filter((old) => old.number !== newest.get(pairKey(old)))
+          .map((old): ExecutionChange => ({ before: old, after: old, newest: [true, false] })),
+        ...executions.map((each): ExecutionChange => ({ after: each, newest: [false, isNewest(each)] })),
+      ]);
     },
 
     async updateMany(executions) {
@@ -345,6 +353,16 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
         [...last.values()].filter((execution) => execution.status === 'REMOVED'),
       );
       await changes.save(db);
+      await recordChanges(
+        db,
+        events,
+        [...last].flatMap(([key, after]): ExecutionChange[] => {
+          const row = known.get(key);
+          return row === undefined
+            ? []
+            : [{ before: toExecution(row), after, newest: [row.newest === 1, row.newest === 1] }];
+        }),
+      );
     },
 
     async delete(jobId, thing, number) {
@@ -353,14 +371,16 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
         .where('job_id', '=', jobId)
         .where('thing', '=', thing)
         .where('number', '=', number)
-        .returning(['status', 'newest'])
+        .returningAll()
         .executeTakeFirst();
-      if (gone?.newest !== 1) return;
+      if (gone === undefined) return;
+      const followUps: ExecutionChange[] = [{ before: toExecution(gone), newest: [gone.newest === 1, false] }];
+      if (gone.newest !== 1) return recordChanges(db, events, followUps);
       const changes = new CountChanges(shards);
       changes.add({ jobId, thing }, gone.status, -1);
       const before = await db
         .selectFrom('execution')
-        .select(['number', 'status'])
+        .selectAll()
         .where('job_id', '=', jobId)
         .where('thing', '=', thing)
         .orderBy('number', 'desc')
@@ -375,8 +395,10 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
           .where('number', '=', before.number)
           .execute();
         changes.add({ jobId, thing }, before.status, 1);
+        followUps.push({ before: toExecution(before), after: toExecution(before), newest: [false, true] });
       }
       await changes.save(db);
+      await recordChanges(db, events, followUps);
     },
 
     async endQueued(jobId, status, at) {
@@ -385,7 +407,7 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
         .set((eb) => ({ status, version: eb('version', '+', 1), updated_at: at, times_out_at: null }))
         .where('job_id', '=', jobId)
         .where('status', '=', 'QUEUED')
-        .returning(['thing', 'newest'])
+        .returningAll()
         .execute();
       const changes = new CountChanges(shards);
       for (const row of ended.filter((each) => each.newest === 1)) {
@@ -393,6 +415,14 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
         changes.add({ jobId, thing: row.thing }, status, 1);
       }
       await changes.save(db);
+      await recordChanges(
+        db,
+        events,
+        ended.map((row): ExecutionChange => {
+          const after = toExecution(row);
+          return { before: { ...after, status: 'QUEUED' }, after, newest: [row.newest === 1, row.newest === 1] };
+        }),
+      );
       const things = ended.map((row) => row.thing);
       if (status === 'REMOVED') {
         await waitAgain(

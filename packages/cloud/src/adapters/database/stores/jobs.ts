@@ -1,7 +1,9 @@
+import { eventReason } from '../../../domain/history/event.ts';
 import type { Job } from '../../../domain/jobs/job.ts';
 import type { JobStore } from '../../../ports/storage.ts';
 import { flag, lookups, parseTimeKey, present, timeKey, toPage } from '../rows.ts';
 import type { JobRow, Queries } from '../schema.ts';
+import type { TxEvents } from './events.ts';
 
 const toJob = (row: JobRow): Job => ({
   id: row.id,
@@ -38,7 +40,19 @@ const toRow = (job: Job): JobRow => ({
   rollout_after: job.rolloutAfter ?? null,
 });
 
-export function jobStore(db: Queries): JobStore {
+export function jobStore(db: Queries, events: TxEvents): JobStore {
+  const log = (job: Pick<Job, 'id' | 'deploymentId'>, from: string | undefined, to: string, reason?: string) =>
+    events.append([
+      {
+        at: events.now(),
+        subject: 'job',
+        deploymentId: job.deploymentId,
+        jobId: job.id,
+        ...(from === undefined ? {} : { from }),
+        to,
+        ...eventReason(reason),
+      },
+    ]);
   return {
     async get(id) {
       const row = await db.selectFrom('job').selectAll().where('id', '=', id).executeTakeFirst();
@@ -109,10 +123,16 @@ export function jobStore(db: Queries): JobStore {
 
     async insert(job) {
       await db.insertInto('job').values(toRow(job)).execute();
+      await log(job, undefined, job.status);
     },
 
     async update(job) {
       const { id, ...row } = toRow(job);
+      const before = await db.selectFrom('job').select('status').where('id', '=', id).executeTakeFirst();
+      if (before !== undefined && before.status !== job.status)
+        await log(job, before.status, job.status, job.comment ?? job.reasonCode);
+      // How far its rollout is shows without an event.
+      events.touch();
       await db.updateTable('job').set(row).where('id', '=', id).execute();
       if (job.status !== 'IN_PROGRESS') await db.deleteFrom('job_waiting').where('job_id', '=', id).execute();
     },
@@ -121,7 +141,14 @@ export function jobStore(db: Queries): JobStore {
       await db.deleteFrom('job_waiting').where('job_id', '=', id).execute();
       await db.deleteFrom('job_counts').where('job_id', '=', id).execute();
       await db.deleteFrom('execution').where('job_id', '=', id).execute();
-      await db.deleteFrom('job').where('id', '=', id).execute();
+      await db.deleteFrom('execution_failure').where('job_id', '=', id).execute();
+      await db.deleteFrom('job_failure').where('job_id', '=', id).execute();
+      const gone = await db
+        .deleteFrom('job')
+        .where('id', '=', id)
+        .returning(['id', 'deployment_id as deploymentId', 'status'])
+        .executeTakeFirst();
+      if (gone !== undefined) await log(gone, gone.status, 'DELETED');
     },
   };
 }
