@@ -125,7 +125,7 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
   closers.push(() => api.close());
   ports.apiPort = await asked('--api-port', settings.apiPort, host, api.listen(host, settings.apiPort));
 
-  const tasks = startTasks({ ...deps, timers });
+  const tasks = startTasks({ ...deps, timers, retention: settings.retention });
   closers.push(() => tasks.stop());
   const renewal = createScheduler(
     keepCertificate(authority, tls, (renewed) => {

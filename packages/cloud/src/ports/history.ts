@@ -1,5 +1,6 @@
 import type { LoggedEvent } from '../domain/history/event.ts';
 import type { CountedFailure } from '../domain/history/failure-cause.ts';
+import type { Keepsake } from '../domain/history/retention.ts';
 
 /** Of which deployment, or of which thing; all without either. */
 export interface EventFilter {
@@ -46,4 +47,33 @@ export interface AuditStore {
 export interface AuditTrail {
   /** What `work` writes is recorded as done by this request, in the transaction that does it. */
   during<T>(record: AuditRecord, work: () => Promise<T>): Promise<T>;
+}
+
+/** Where a walk over the executions of a job is. */
+export interface ExecutionCursor {
+  readonly thing: string;
+  readonly number: number;
+}
+
+/** Forgets what is over, a few rows at a time. No events are written of it. */
+export interface RetentionStore {
+  /** All deployments by id, some at a time: those after this one. */
+  deployments(after: string, limit: number): Promise<readonly Keepsake[]>;
+  deployment(id: string): Promise<Keepsake | undefined>;
+  /**
+   * Looks at `limit` executions of a job that has ended and deletes those that are over and that their thing does not run
+   * by any more: it left, is gone, or has an execution of a newer job of the target. Returns where to go on; undefined at the end.
+   */
+  forgetExecutions(
+    jobId: string,
+    after: ExecutionCursor | undefined,
+    limit: number,
+  ): Promise<ExecutionCursor | undefined>;
+  /** The oldest events of a deployment. Returns how many there were. */
+  forgetEvents(deploymentId: string, limit: number): Promise<number>;
+  /** The deployment and its job; false, and nothing is done, while executions of it are there. */
+  forgetDeployment(deploymentId: string, jobId: string): Promise<boolean>;
+  /** The oldest events, as far as they are from before `at`. Returns how many that were. */
+  forgetEventsBefore(at: number, limit: number): Promise<number>;
+  forgetAuditBefore(at: number, limit: number): Promise<number>;
 }

@@ -19,7 +19,7 @@ import type {
   ThingGroup,
 } from '../domain/registry/registry.ts';
 import type { ShadowRecord } from '../domain/shadow/shadow-record.ts';
-import type { AuditStore, EventLog, FailureStore } from './history.ts';
+import type { AuditStore, EventLog, FailureStore, RetentionStore } from './history.ts';
 import type { MqttSessions } from './mqtt-sessions.ts';
 
 /**
@@ -72,6 +72,7 @@ export interface Tx {
   readonly events: EventLog;
   readonly failures: FailureStore;
   readonly audit: AuditStore;
+  readonly retention: RetentionStore;
 }
 
 export interface ThingStore {

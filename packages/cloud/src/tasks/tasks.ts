@@ -1,8 +1,10 @@
 import type { Clock, Ids, Log, Timers } from '@greensward/kit';
 import type { Account } from '../app/context.ts';
+import type { Retention } from '../domain/history/retention.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { Storage } from '../ports/storage.ts';
 import { pruneTick } from './prune-tick.ts';
+import { createRetentionTick } from './retention-tick.ts';
 import { rolloutTick } from './rollout-tick.ts';
 import { createScheduler, type Task } from './scheduler.ts';
 import { timeoutTick } from './timeout-tick.ts';
@@ -16,6 +18,7 @@ export interface TaskDeps {
   readonly ids: Ids;
   readonly log: Log;
   readonly account: Account;
+  readonly retention: Retention;
 }
 
 /** Starts the background tasks: rollouts (also on a signal of the bus), timeouts, and the pruning of what is of no use any more. */
@@ -25,13 +28,14 @@ export function startTasks(deps: TaskDeps): { stop(): Promise<void> } {
   // IoT Jobs: an execution times out within a minute of its timer. New timers give no signal, so it looks twice a minute.
   const timeouts = start({ name: 'timeouts', tick: () => timeoutTick(deps), maxIdleMs: 30_000 });
   const prune = start({ name: 'prune', tick: () => pruneTick(deps), maxIdleMs: 3_600_000 });
+  const retention = start({ name: 'retention', tick: createRetentionTick(deps), maxIdleMs: 3_600_000 });
   const unsubscribe = deps.bus.subscribe((event) => {
     if (event.kind === 'rollout') rollout.signal();
   });
   return {
     async stop() {
       unsubscribe();
-      await Promise.all([rollout.stop(), timeouts.stop(), prune.stop()]);
+      await Promise.all([rollout.stop(), timeouts.stop(), prune.stop(), retention.stop()]);
     },
   };
 }

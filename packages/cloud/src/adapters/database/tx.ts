@@ -17,6 +17,7 @@ import { objectIndex } from './stores/objects.ts';
 import { policyStore } from './stores/policies.ts';
 import { provisioningStore } from './stores/provisioning.ts';
 import { accessKeyStore, idempotencyStore, tagStore } from './stores/requests.ts';
+import { retentionStore } from './stores/retention.ts';
 import { rightsStore } from './stores/rights.ts';
 import { roleAliasStore } from './stores/role-aliases.ts';
 import { shadowStore } from './stores/shadows.ts';
@@ -53,5 +54,6 @@ export function createTx(db: Queries, shards: number, clock: Clock): Tx {
     events,
     failures: failureStore(db),
     audit: auditStore(db),
+    retention: retentionStore(db, shards),
   };
 }

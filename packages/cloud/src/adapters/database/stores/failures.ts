@@ -73,12 +73,12 @@ class Causes {
 /** Counts the newest executions that have failed by their cause: `before` as they were, `after` as they are. */
 export async function countFailures(
   db: Queries,
-  before: readonly Execution[],
+  before: readonly Pick<Execution, 'jobId' | 'thing' | 'status'>[],
   after: readonly Execution[],
 ): Promise<void> {
   const left = before.filter(({ status }) => isFailure(status));
   const entered = after.filter(({ status }) => isFailure(status));
-  for (const jobId of new Set([...left, ...entered].map((execution) => execution.jobId))) {
+  for (const jobId of new Set([...left, ...entered].map((each) => each.jobId))) {
     const rows = await db.selectFrom('job_failure').selectAll().where('job_id', '=', jobId).execute();
     const causes = new Causes(jobId, rows);
     const leaving = left.filter((execution) => execution.jobId === jobId).map(({ thing }) => thing);
