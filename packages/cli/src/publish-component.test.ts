@@ -31,6 +31,9 @@ const noCloud = {
   progress: never,
   deviceEndpoints: never,
   retry: never,
+  follow() {
+    throw new Error('reached the cloud');
+  },
 };
 
 async function publish(uris: readonly string[], artifacts: readonly string[]): Promise<void> {

@@ -11,6 +11,7 @@ import { openContentStore } from './adapters/content/content-store.ts';
 import { lockFolder } from './adapters/lock-folder.ts';
 import { createOwnershipTokens } from './adapters/ownership-tokens.ts';
 import { openPostgres } from './adapters/postgres/postgres.ts';
+import { recordingStorage } from './adapters/recording-storage.ts';
 import { createSessionCredentials } from './adapters/session-credentials.ts';
 import { openSqlite } from './adapters/sqlite/sqlite.ts';
 import type { App } from './app/app.ts';
@@ -73,14 +74,14 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
     throw new Fault('DATA_FOLDER_UNUSABLE', `--data: ${dataFolder} cannot be made: ${messageOf(cause)}`, { cause });
   });
   closers.push(lockFolder(dataFolder));
-  const storage = await openStorage(settings, log);
+  const bus = createBus(log);
+  const { storage, audit } = recordingStorage(await openStorage(settings, log), bus);
   closers.push(() => storage.close());
   const content = await openContentStore(join(dataFolder, 'content'));
   const authority = await openCertificateAuthority({ folder: join(dataFolder, 'ca'), names, clock });
   const secret = await secretFile(dataFolder, 'artifact-urls.key');
   const sessionSecret = await secretFile(dataFolder, 'sessions.key');
   const tokens = createOwnershipTokens({ secret: await secretFile(dataFolder, 'ownership-tokens.key'), clock });
-  const bus = createBus(log);
 
   // URLs and answers name ports that are known only once the listeners have them.
   const ports = { apiPort: 0, devicePort: 0, mqttPort: 0 };
@@ -115,7 +116,7 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
   closers.push(() => mqtt.close());
   ports.mqttPort = mqtt.port;
 
-  const http = { app, account, endpoints, clock, ids, timers, log };
+  const http = { app, account, endpoints, audit, clock, ids, timers, log };
   const devices = createDeviceServer(http, tls);
   closers.push(() => devices.close());
   ports.devicePort = await asked('--device-port', settings.devicePort, host, devices.listen(host, settings.devicePort));
@@ -125,7 +126,7 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
   closers.push(() => api.close());
   ports.apiPort = await asked('--api-port', settings.apiPort, host, api.listen(host, settings.apiPort));
 
-  const tasks = startTasks({ ...deps, timers });
+  const tasks = startTasks({ ...deps, timers, retention: settings.retention });
   closers.push(() => tasks.stop());
   const renewal = createScheduler(
     keepCertificate(authority, tls, (renewed) => {
