@@ -78,6 +78,13 @@ export const rooms: readonly Room[] = [
     instead: 'start constructs, rooms work',
   },
   {
+    name: 'cloud/in-process',
+    path: 'packages/cloud/src/in-process.ts',
+    ours: ['cloud', 'kit', 'kit/node', 'model', 'protocol', 'mqtt/server!type'],
+    node: ['node:path'],
+    instead: 'in-process constructs, rooms work',
+  },
+  {
     name: 'cloud/settings',
     path: 'packages/cloud/src/settings.ts',
     ours: pure,

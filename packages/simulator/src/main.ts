@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Fault, messageOf } from '@greensward/kit';
+import { systemClock, systemTimers } from '@greensward/kit/node';
 import { parseBehaviour } from './behaviour/parse-behaviour.ts';
+import { type FleetSettings, startFleet } from './fleet/fleet.ts';
 import { readRequest } from './forecast/request.ts';
 import { simulate, textOf } from './forecast/simulate.ts';
 
@@ -13,8 +15,9 @@ const maxRuns = 1000;
 
 try {
   const [command, ...args] = process.argv.slice(2);
-  if (command !== 'forecast') throw new Fault('Usage', 'what to do is expected: forecast');
-  showForecast(args);
+  if (command === 'forecast') showForecast(args);
+  else if (command === 'fleet') await runFleet(args);
+  else throw new Fault('Usage', 'what to do is expected: forecast or fleet');
 } catch (error) {
   const wrong = isWrongUsage(error);
   console.error(`sward: ${messageOf(error)}${wrong ? `\n${usage}` : ''}`);
@@ -48,6 +51,33 @@ function showForecast(args: readonly string[]): void {
     runs: parseCount('runs', values.runs, 1, maxRuns),
   });
   console.log(values.json ? JSON.stringify(simulation) : textOf(simulation));
+}
+
+/**
+ * `fleet FILE.json`: connects the devices of a FleetSettings file and lets them work until it is told to stop or its parent is
+ * gone. To its parent it says `ready` when all were answered, and answers `report` and `clear`.
+ */
+async function runFleet([file, ...more]: readonly string[]): Promise<void> {
+  if (file === undefined || more.length > 0) throw new Fault('Usage', 'one file of fleet settings is expected');
+  const settings: FleetSettings = JSON.parse(readText(file));
+  const fleet = startFleet(settings, { clock: systemClock, timers: systemTimers });
+  const alive = setInterval(() => {}, 60_000);
+  const stop = () => {
+    clearInterval(alive);
+    fleet.stop();
+    if (process.connected) process.disconnect();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'disconnect']) process.once(signal, stop);
+  const answer = (kind: string) =>
+    process.send?.({ kind, report: fleet.report(), cpu: process.cpuUsage(), memory: process.memoryUsage.rss() });
+  process.on('message', (asked) => {
+    if (asked === 'clear') fleet.clear();
+    answer('report');
+  });
+  await fleet.up;
+  const { connected, connectsRefused } = fleet.report();
+  console.log(`${connected} of ${settings.devices.length} devices are connected, ${connectsRefused} were refused`);
+  answer('ready');
 }
 
 function readText(file: string): string {
