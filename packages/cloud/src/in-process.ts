@@ -13,6 +13,7 @@ import type { App, Pending } from './app/app.ts';
 import { createBatcher } from './app/batch.ts';
 import type { Account } from './app/context.ts';
 import { createApp } from './app/create-app.ts';
+import { pendingLimits } from './mqtt/device-broker.ts';
 import { createJobNotifications } from './mqtt/job-notifications.ts';
 import { createRequests } from './mqtt/requests.ts';
 import type { Storage } from './ports/storage.ts';
@@ -43,8 +44,6 @@ export interface InProcessOptions {
 }
 
 const account: Account = { accountId: '000000000000', region: 'us-east-1', partition: 'aws' };
-/** As the device broker collects. */
-const pendingLimits = { maxBatch: 500, maxWaiting: 50_000 };
 
 export async function openInProcessCloud(options: InProcessOptions): Promise<InProcessCloud> {
   const { folder, clock, timers, ids, log, publish } = options;
