@@ -7,6 +7,7 @@ import { deployCommand } from './commands/deploy.ts';
 import { deviceCommand } from './commands/device.ts';
 import { provisionCommand } from './commands/provision.ts';
 import { retryCommand } from './commands/retry.ts';
+import { simulateCommand } from './commands/simulate.ts';
 import { upCommand } from './commands/up.ts';
 
 const exitCodes = { ok: 0, failed: 1, wrongUsage: 2 };
@@ -24,6 +25,7 @@ const commands = [
   componentCommand,
   deployCommand,
   retryCommand,
+  simulateCommand,
 ];
 for (const command of commands) program.addCommand(command());
 

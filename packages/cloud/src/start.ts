@@ -39,6 +39,12 @@ export interface Cloud {
   stop(): Promise<void>;
 }
 
+export interface StartOptions {
+  readonly log: Log;
+  /** What stands between the cloud and its database, for example to make it slower in a bench. */
+  readonly storage?: (opened: Storage) => Storage;
+}
+
 interface Ports {
   readonly apiPort: number;
   readonly devicePort: number;
@@ -53,20 +59,24 @@ type Closers = (() => unknown)[];
  * this resolves. Fails with a Fault of one clear line, having undone what was done: `DATA_FOLDER_UNUSABLE`, `DATA_FOLDER_IN_USE`,
  * `DATA_FOLDER_NEWER`, `DATABASE_CORRUPT`, `DATABASE_UNREACHABLE`, `PORT_IN_USE`, `LISTEN_FAILED`.
  */
-export async function startCloud(settings: Settings, { log }: { readonly log: Log }): Promise<Cloud> {
+export async function startCloud(settings: Settings, options: StartOptions): Promise<Cloud> {
   const closers: Closers = [];
   const stop = async () => {
     for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
   };
   try {
-    return { ...(await construct(settings, log, closers)), stop };
+    return { ...(await construct(settings, options, closers)), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function construct(settings: Settings, log: Log, closers: Closers): Promise<Omit<Cloud, 'stop'>> {
+async function construct(
+  settings: Settings,
+  { log, storage: between = (opened) => opened }: StartOptions,
+  closers: Closers,
+): Promise<Omit<Cloud, 'stop'>> {
   const { dataFolder, host, names } = settings;
   const [clock, ids, timers] = [systemClock, systemIds, systemTimers];
   const account: Account = { accountId: settings.accountId, region: settings.region, partition: 'aws' };
@@ -75,7 +85,7 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
   });
   closers.push(lockFolder(dataFolder));
   const bus = createBus(log);
-  const { storage, audit } = recordingStorage(await openStorage(settings, log), bus);
+  const { storage, audit } = recordingStorage(between(await openStorage(settings, log)), bus);
   closers.push(() => storage.close());
   const content = await openContentStore(join(dataFolder, 'content'));
   const authority = await openCertificateAuthority({ folder: join(dataFolder, 'ca'), names, clock });
