@@ -6,6 +6,7 @@ import { componentCommand } from './commands/component.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { deviceCommand } from './commands/device.ts';
 import { provisionCommand } from './commands/provision.ts';
+import { recipeCommand } from './commands/recipe.ts';
 import { upCommand } from './commands/up.ts';
 
 const exitCodes = { ok: 0, failed: 1, wrongUsage: 2 };
@@ -15,7 +16,15 @@ const program = new Command('sward')
   .version(manifest.version, '--version', 'print the version')
   .addHelpText('after', '\nExit codes: 0 done, 1 it failed, 2 wrong usage.');
 
-for (const command of [upCommand, cloudCommand, deviceCommand, provisionCommand, componentCommand, deployCommand]) {
+for (const command of [
+  upCommand,
+  cloudCommand,
+  deviceCommand,
+  provisionCommand,
+  componentCommand,
+  recipeCommand,
+  deployCommand,
+]) {
   program.addCommand(command());
 }
 

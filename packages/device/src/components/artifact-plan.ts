@@ -35,6 +35,9 @@ function planArtifact(artifact: Artifact): PlannedArtifact {
   if (uri.scheme === 'docker') {
     throw new Fault('UNSUPPORTED_ARTIFACT_SCHEME', `${artifact.uri}: docker images are not supported by this device`);
   }
+  if (uri.scheme !== 'greengrass') {
+    throw new Fault('UNSUPPORTED_ARTIFACT_SCHEME', `${artifact.uri}: ${uri.scheme}: is not supported by this device`);
+  }
   return {
     artifactName: uri.artifactName,
     fileName: uri.fileName,
