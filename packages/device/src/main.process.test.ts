@@ -13,6 +13,7 @@ import { temporaryFolder } from '@greensward/testkit/temporary-folder';
 import { until } from '@greensward/testkit/until';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createComponentFiles } from './components/component-files.ts';
+import { onlyFiles } from './components/testing/only-files.ts';
 import { FakePlatform } from './platform/fake/fake-platform.ts';
 import { openDeviceStore } from './store/device-store.ts';
 import { makeCertificates } from './uplink/testing/certificates.ts';
@@ -81,6 +82,7 @@ async function withComponent(script: string): Promise<void> {
     }),
   );
   const files = createComponentFiles({
+    ...onlyFiles,
     root,
     dataPlane: {
       artifactUrl: async () => '',

@@ -12,8 +12,12 @@ import type { Platform } from './platform/platform.ts';
 import type { DeviceFacts } from './status/fleet-message.ts';
 import { StatusReporter } from './status/reporter.ts';
 import { openDeviceStore } from './store/device-store.ts';
+import { createAwsCalls, type ServiceEndpoints } from './uplink/aws-call.ts';
+import { ecrLogin } from './uplink/ecr-login.ts';
 import { createDataPlane } from './uplink/https-data-plane.ts';
 import { createUplink } from './uplink/mqtt-uplink.ts';
+import { createRoleCredentials } from './uplink/role-credentials.ts';
+import { createS3Objects } from './uplink/s3-objects.ts';
 import type { TlsMaterial } from './uplink/tls-material.ts';
 
 /** The component by which a device runtime reports itself. */
@@ -32,6 +36,8 @@ export interface NucleusDeps {
   readonly log: Log;
   /** The environment that components inherit, as the runtime itself has it. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Where AWS services are reached that are not AWS's own (`AWS_ENDPOINT_URL_S3` and the like). */
+  readonly serviceEndpoints: ServiceEndpoints;
   /** The runtime cannot go on; it is to end, and to be started again. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -58,10 +64,23 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
 
   const dataPlane = createDataPlane({ config, tls, log, timers });
   const uplink = createUplink({ config, tls, log, timers, ids });
+  const aws = createAwsCalls({
+    region: config.region,
+    credentials: createRoleCredentials({ config, tls, clock, timers }),
+    endpoints: deps.serviceEndpoints,
+    rootCa: tls.ca,
+    clock,
+    timers,
+  });
   const files = createComponentFiles({
     root: config.rootPath,
     dataPlane,
+    objects: createS3Objects(aws),
+    registryLogin: (registry, signal) => ecrLogin(aws, registry, signal),
     platform,
+    attributes: () => attributes,
+    environment: deps.environment,
+    maxStoreBytes: () => config.maxStoreBytes,
     log,
     timers,
     ids,

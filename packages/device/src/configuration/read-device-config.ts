@@ -49,6 +49,7 @@ export function readDeviceConfig(text: string, overrides: { readonly root?: stri
       operationTimeoutMs: mqtt.integer('operationTimeoutMs', 30_000, 1, 3_600_000),
     },
     nucleusVersion: nucleusVersionOf(nucleus),
+    maxStoreBytes: configuration.integer('componentStoreMaxSizeBytes', 10_000_000_000, 1, Number.MAX_SAFE_INTEGER),
     ignored: [],
   };
   return { ...config, ignored: tree.unread() };

@@ -4,6 +4,7 @@ import { type DeploymentDocument, groupOf } from '@greensward/model/deployment-d
 import type { ComponentFiles } from '../components/components.ts';
 import type { ComponentSet, GroupRecord, RunWith, SetEntry } from '../store/records.ts';
 import type { DataPlane } from '../uplink/data-plane.ts';
+import { requireImageServices } from './image-services.ts';
 import { type Resolution, type ResolveDeps, resolveComponents } from './resolve-components.ts';
 import { groupsAfter, rootsOf, sourcesOf } from './roots.ts';
 import { buildSpecs, type SpecContext } from './specs.ts';
@@ -22,9 +23,6 @@ export interface Prepared {
   readonly set: readonly SetEntry[];
   readonly groups: Readonly<Record<string, GroupRecord>>;
 }
-
-/** Components whose artifacts are loaded at once. */
-const parallelComponents = 2;
 
 const knownCapabilities: ReadonlySet<string> = new Set(['LINUX_RESOURCE_LIMITS', 'SUB_DEPLOYMENTS']);
 
@@ -49,8 +47,9 @@ export async function prepare(
   const after = groupsAfter(document, groupOf(document), groups, membership);
   const resolved = await resolveComponents(rootsOf(after), deps, signal);
   refuseOtherNucleus(resolved, deps.nucleus);
+  requireImageServices(resolved, deps.attributes);
   onResolved([...resolved].map(([name, { version }]) => `${name}@${version}`));
-  await fetchAll([...resolved.values()], deps.files, signal);
+  await deps.files.fetchArtifacts([...resolved.values()], signal);
   const set = componentSet(document, resolved, current, after, deps.onIgnored);
   const byName = new Map(set.map((entry) => [entry.name, entry]));
   // Only to see that it can be done: a bad variable or a missing manifest must fail before anything changes.
@@ -79,29 +78,6 @@ function refuseOtherNucleus(resolved: ReadonlyMap<string, Resolution>, nucleus: 
     'UNAUTHORIZED_NUCLEUS_MINOR_VERSION_UPDATE',
     `${nucleus.component} ${asked.version} is asked for, but this runtime is ${nucleus.version} and does not replace itself`,
   );
-}
-
-/** Loads the artifacts of all components. After the first failure the others are ended, and that failure is thrown. */
-async function fetchAll(
-  components: readonly Resolution[],
-  files: Pick<ComponentFiles, 'fetchArtifacts'>,
-  signal: AbortSignal,
-): Promise<void> {
-  const failure = new AbortController();
-  const either = AbortSignal.any([signal, failure.signal]);
-  const queue = components.values();
-  const workers = Array.from({ length: parallelComponents }, async () => {
-    try {
-      for (const { recipe, arn } of queue) {
-        either.throwIfAborted();
-        await files.fetchArtifacts(recipe, arn, either);
-      }
-    } catch (error) {
-      failure.abort(error);
-    }
-  });
-  await Promise.all(workers);
-  either.throwIfAborted();
 }
 
 function componentSet(

@@ -8,6 +8,7 @@ import { temporaryFolder } from '@greensward/testkit/temporary-folder';
 import { until } from '@greensward/testkit/until';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createComponentFiles } from '../components/component-files.ts';
+import { onlyFiles } from '../components/testing/only-files.ts';
 import { createLifecycle } from '../lifecycle/lifecycle-engine.ts';
 import { createLinuxPlatform } from '../platform/linux/linux-platform.ts';
 import { type DeviceStore, openDeviceStore } from '../store/device-store.ts';
@@ -87,7 +88,15 @@ class Device {
         })();
       },
     };
-    const files = createComponentFiles({ root, dataPlane, platform, log, timers: systemTimers, ids: systemIds });
+    const files = createComponentFiles({
+      ...onlyFiles,
+      root,
+      dataPlane,
+      platform,
+      log,
+      timers: systemTimers,
+      ids: systemIds,
+    });
     const lifecycle = createLifecycle({
       platform,
       timers: systemTimers,
