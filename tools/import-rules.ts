@@ -147,6 +147,13 @@ export const rooms: readonly Room[] = [
     instead: 'nucleus only connects rooms',
   },
   {
+    name: 'device/cases',
+    path: 'packages/device/src/cases.test.ts',
+    ours: [],
+    node: ['node:fs', 'node:path'],
+    instead: 'it reads tests, and runs none',
+  },
+  {
     name: 'device/contracts',
     path: 'packages/device/src/lifecycle/lifecycle.ts',
     ours: shared,

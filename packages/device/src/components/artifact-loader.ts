@@ -113,7 +113,10 @@ async function needSpace(deps: LoaderDeps, missing: readonly Missing[], signal: 
     throw new Fault('DISK_SPACE_CRITICAL', problem);
   }
   const used = await storeSize(deps, signal);
-  if (used + bytes <= deps.maxStoreBytes()) return;
+  if (used + bytes <= deps.maxStoreBytes()) {
+    deps.log.info('loading artifacts', { artifacts: missing.length, bytes });
+    return;
+  }
   const problem = `Component store size limit reached: ${bytes} bytes to load, ${used} there, ${deps.maxStoreBytes()} allowed`;
   throw new Fault('DISK_SPACE_CRITICAL', problem);
 }

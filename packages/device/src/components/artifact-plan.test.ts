@@ -81,7 +81,7 @@ test.each([
   expect(() => plan(...artifacts)).toThrow(Fault);
 });
 
-test('a digest needs an algorithm, and one that is there', () => {
+test('case 88: a digest needs an algorithm, and one that is there', () => {
   expect(() => plan({ Uri: 'greengrass:x', Digest: 'abc=' })).toThrow(
     expect.objectContaining({ code: 'RECIPE_MISSING_ARTIFACT_HASH_ALGORITHM' }),
   );

@@ -196,7 +196,7 @@ describe('artifacts', () => {
     expect(await readdir(at('unfinished', 'com.example.A'))).toEqual([]);
   });
 
-  test('that are there and right are kept, a wrong one is loaded again', async () => {
+  test('case 88: that are there and right are kept, a wrong one is loaded again', async () => {
     const recipe = recipeOf([
       { name: 'a', bytes: text('right') },
       { name: 'b', bytes: text('other') },
@@ -209,7 +209,7 @@ describe('artifacts', () => {
     expect(await artifactFile('b')).toBe('other');
   });
 
-  test('are continued where they broke off, in this process and in a later one', async () => {
+  test('case 88: are continued where they broke off, in this process and in a later one', async () => {
     const recipe = recipeOf([{ name: 'a', bytes: text('0123456789') }]);
     async function* broken(bytes: Buffer): AsyncGenerator<Uint8Array> {
       yield bytes.subarray(0, 4);
@@ -234,7 +234,7 @@ describe('artifacts', () => {
     expect(await artifactFile('a')).toBe('0123456789');
   });
 
-  test('with a wrong digest are loaded three times, then it is a fault and nothing stays', async () => {
+  test('case 88: with a wrong digest are loaded three times, then it is a fault and nothing stays', async () => {
     const recipe = recipeOf([{ name: 'a', bytes: text('0123456789') }]);
     served.set('a', text('9876543210'));
     await expect(files().fetchArtifacts([{ recipe, arn }], never)).rejects.toMatchObject({
@@ -253,7 +253,7 @@ describe('artifacts', () => {
     expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000]);
   });
 
-  test('stop when the signal aborts', async () => {
+  test('case 109: stop when the signal aborts', async () => {
     const abort = new AbortController();
     script = [
       (bytes) => {
@@ -333,7 +333,7 @@ describe('artifacts', () => {
     });
   });
 
-  test('without a digest are used as they are where they are, and are a fault where they are not', async () => {
+  test('case 88: without a digest are used as they are where they are, and are a fault where they are not', async () => {
     const recipe = recipeWith([{ Uri: 's3://bucket/by-hand' }]);
     await expect(files().fetchArtifacts([{ recipe, arn }], never)).rejects.toMatchObject({
       code: 'RECIPE_MISSING_ARTIFACT_HASH_ALGORITHM',

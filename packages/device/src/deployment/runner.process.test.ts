@@ -194,7 +194,7 @@ describe('a deployment that changes nothing a component runs with', () => {
     device.recipe('Reads', { Run: `${serve} # {configuration:/used}` }, { ComponentConfiguration });
   });
 
-  test('restarts nothing: the same document, a configuration nobody runs with, limits', async () => {
+  test('cases 32, 34: restarts nothing: the same document, a configuration nobody runs with, limits', async () => {
     await device.deploy({ Plain: {}, Reads: {} });
     const ended = [
       await device.deploy({ Plain: {}, Reads: {} }),
@@ -206,7 +206,7 @@ describe('a deployment that changes nothing a component runs with', () => {
     expect(device.lines('Reads').length).toBe(1);
   });
 
-  test('restarts only what uses the value that changed', async () => {
+  test('case 32: restarts only what uses the value that changed', async () => {
     await device.deploy({ Plain: {}, Reads: {} });
     await device.deploy({ Plain: {}, Reads: merge({ used: 2 }) });
     expect(device.lines('Plain').length).toBe(1);
@@ -267,7 +267,7 @@ describe('the user of a component', () => {
   );
 
   test.runIf(isRoot)(
-    'changes with the deployment that says so, which restarts the component and hands over its files',
+    'case 55: changes with the deployment that says so, which restarts the component and hands over its files',
     async () => {
       device.recipe('Own', { Run: 'id -un >> who; exec sleep 3600' });
       await device.deploy({ Own: {} });
