@@ -7,6 +7,7 @@ import { deployCommand } from './commands/deploy.ts';
 import { deviceCommand } from './commands/device.ts';
 import { provisionCommand } from './commands/provision.ts';
 import { recipeCommand } from './commands/recipe.ts';
+import { retryCommand } from './commands/retry.ts';
 import { upCommand } from './commands/up.ts';
 
 const exitCodes = { ok: 0, failed: 1, wrongUsage: 2 };
@@ -16,7 +17,7 @@ const program = new Command('sward')
   .version(manifest.version, '--version', 'print the version')
   .addHelpText('after', '\nExit codes: 0 done, 1 it failed, 2 wrong usage.');
 
-for (const command of [
+const commands = [
   upCommand,
   cloudCommand,
   deviceCommand,
@@ -24,9 +25,9 @@ for (const command of [
   componentCommand,
   recipeCommand,
   deployCommand,
-]) {
-  program.addCommand(command());
-}
+  retryCommand,
+];
+for (const command of commands) program.addCommand(command());
 
 /** commander ends a wrong usage with code 1, at once; ours is 2, also in the commands below the first. */
 function prepare(command: Command, path: string): void {

@@ -24,7 +24,14 @@ async function file(path: string, text: string): Promise<string> {
 }
 
 const never = () => Promise.reject(new Error('reached the cloud'));
-const noCloud = { call: never, createBucket: never, putObject: never, progress: never, deviceEndpoints: never };
+const noCloud = {
+  call: never,
+  createBucket: never,
+  putObject: never,
+  progress: never,
+  deviceEndpoints: never,
+  retry: never,
+};
 
 async function publish(uris: readonly string[], artifacts: readonly string[]): Promise<void> {
   const recipe = {

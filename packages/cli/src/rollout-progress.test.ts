@@ -13,6 +13,7 @@ function answering(...answers: readonly Partial<DeploymentProgress>[]): CloudCli
     createBucket: never,
     putObject: never,
     deviceEndpoints: never,
+    retry: never,
     progress: async () => ({ ...base, ...left.shift() }),
   };
 }

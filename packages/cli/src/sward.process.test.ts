@@ -216,6 +216,25 @@ describe('deploy', () => {
     expect(JSON.parse(stdout)).toMatchObject({ deploymentId: expect.any(String), status: 'ACTIVE', executions: [] });
   });
 
+  test('retry gives it again to those that failed, or says why it cannot', async () => {
+    const group = write('again.json', { targetArn: arn('thinggroup/empty') });
+    const { stdout } = await sward('deploy', group);
+    const id = stdout.trim();
+    expect(await sward('retry', id)).toMatchObject({ code: 0, stdout: '0 devices get it again\n' });
+    expect(await sward('retry', id, '--json')).toMatchObject({
+      code: 0,
+      stdout: `${JSON.stringify({ deploymentId: id, things: 0 })}\n`,
+    });
+    expect(await sward('retry', id, '--thing', 'nobody')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('nobody has no execution of the deployment'),
+    });
+    expect(await sward('retry', 'no-such')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('does not exist'),
+    });
+  });
+
   test('what the cloud refuses is one line and exit 1', async () => {
     const refused = await sward('deploy', write('bad.json', { targetArn: arn('thing/nobody') }));
     expect(refused).toMatchObject({ code: 1, stdout: '' });

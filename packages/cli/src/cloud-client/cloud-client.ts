@@ -30,6 +30,8 @@ export interface CloudClient {
   putObject(bucket: string, key: string, bytes: Uint8Array): Promise<void>;
   /** With every execution, however many pages that takes. */
   progress(deploymentId: string): Promise<DeploymentProgress>;
+  /** Those that failed get it again: the things named, or all. How many that are. */
+  retry(deploymentId: string, things?: readonly string[]): Promise<{ readonly things: number }>;
   deviceEndpoints(): Promise<{ readonly endpoints: DeviceEndpoints; readonly rootCaPem: string }>;
 }
 
@@ -57,9 +59,10 @@ function createClient(profile: Profile): CloudClient {
     });
     return send(profile.endpoint, { ...request, headers }, profile.caPem);
   };
-  const own = async <T>(path: string, query = ''): Promise<T> => {
-    const response = await signedSend('greensward', { ...plain('GET', path), query });
-    if (response.status !== 200) throw parseError(response);
+  const own = async <T>(path: string, query = ''): Promise<T> => ask({ ...plain('GET', path), query });
+  const ask = async <T>(request: OutgoingRequest): Promise<T> => {
+    const response = await signedSend('greensward', request);
+    if (response.status >= 300) throw parseError(response);
     return JSON.parse(Buffer.from(response.body).toString('utf8'));
   };
   return {
@@ -88,6 +91,10 @@ function createClient(profile: Profile): CloudClient {
         token = page.nextToken;
       }
       return { ...first, executions };
+    },
+    retry(deploymentId, things) {
+      const path = `/greensward/v1/deployments/${encodeURIComponent(deploymentId)}/retry`;
+      return ask({ ...plain('POST', path), body: Buffer.from(JSON.stringify({ things }), 'utf8') });
     },
     deviceEndpoints: () => own('/greensward/v1/device-endpoints'),
   };

@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { silentLog } from '@greensward/kit';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { isTerminal } from '../domain/jobs/execution-machine.ts';
 import type { ExecutionStatus } from '../domain/jobs/job.ts';
 import type { Page, PageRequest, Storage, Tx } from '../ports/storage.ts';
 import { initial } from './database/migrations/0001-initial.ts';
@@ -669,9 +670,20 @@ describe.each([
     expect(await ids({})).toEqual(['j3', 'j2', 'j1']);
     expect(await ids({ status: 'CANCELED' })).toEqual(['j3']);
     expect(await ids({ groupName: 'g' })).toEqual(['j3', 'j1']);
-    // j1 may abort, j4 has not come to its last member; nothing is left to do for j2.
-    await write((tx) => tx.jobs.insert(aJob('j4', 'k', { createdAt: 9, rolloutAfter: '' })));
-    expect(await read((tx) => tx.jobs.rollingOut())).toEqual(['j1', 'j4']);
+    // j1 and j4 have not come to their last member, something failed in j5, j6 is tried again; j2 and j7 have nothing to do.
+    const configuration = '{"abortConfig":{"criteriaList":[]}}';
+    await write(async (tx) => {
+      await tx.jobs.insert(aJob('j4', 'k', { createdAt: 9, rolloutAfter: '' }));
+      await tx.jobs.insert(aJob('j5', 'k', { createdAt: 10, configuration }));
+      await tx.jobs.insert(aJob('j6', 'k', { createdAt: 11, retryAfter: '' }));
+      await tx.jobs.insert(aJob('j7', 'k', { createdAt: 12, configuration }));
+      await tx.executions.insertMany([
+        anExecution('j5', 't', { status: 'TIMED_OUT' }),
+        anExecution('j7', 't', { status: 'SUCCEEDED' }),
+        anExecution('j2', 't', { status: 'FAILED' }),
+      ]);
+    });
+    expect(await read((tx) => tx.jobs.rollingOut())).toEqual(['j1', 'j4', 'j5', 'j6']);
     expect((await read((tx) => tx.jobs.inProgressForGroups(['g', 'x']))).map((job) => job.id)).toEqual(['j1']);
     const done = {
       ...full,
@@ -683,11 +695,67 @@ describe.each([
     } as const;
     await write((tx) => tx.jobs.update(done));
     expect(await read((tx) => tx.jobs.get('j1'))).toEqual(done);
-    await write((tx) => tx.executions.insertMany([anExecution('j1', 't')]));
-    await write((tx) => tx.jobs.delete('j1'));
-    expect(await read((tx) => tx.jobs.get('j1'))).toBeUndefined();
-    expect(await read((tx) => tx.executions.get('j1', 't'))).toBeUndefined();
-    expect((await read((tx) => tx.executions.counts('j1'))).QUEUED).toBe(0);
+  });
+
+  test('a deleted job, and all that is its, is not there from then on; its rows go in small batches', async () => {
+    const lists = async () =>
+      read(async (tx) => [
+        await tx.jobs.get('j1'),
+        (await tx.jobs.getMany(['j1'])).size,
+        (await tx.jobs.list({ limit: 9 }, {})).items.length,
+        (await tx.jobs.rollingOut()).length,
+        (await tx.jobs.inProgressForGroups(['g'])).length,
+        await tx.executions.get('j1', 'b'),
+        (await tx.executions.getMany([{ jobId: 'j1', thing: 'b' }])).size,
+        (await tx.executions.ofJob('j1', { limit: 9 }, {})).items.length,
+        (await tx.executions.ofThing('b', { limit: 9 }, {})).items.length,
+        (await tx.executions.pendingMany(['b', 'c'])).size,
+        (await tx.executions.effective('b')).length,
+        (await tx.executions.withdrawn(['a', 'b', 'c', 'd'])).size,
+        (await tx.executions.waiting('j1', 9)).length,
+        await tx.executions.nextTimeout(),
+        (await tx.executions.timedOut(99, 9)).length,
+        Object.values(await tx.executions.counts('j1')).reduce((sum, count) => sum + count, 0),
+      ]);
+    await write(async (tx) => {
+      await tx.groups.insert(aGroup('g'));
+      for (const name of ['a', 'b', 'c', 'd', 'e']) await tx.things.insert(aThing(name));
+      await tx.jobs.insert(aJob('j1', 'g', { rolloutAfter: '' }));
+      await tx.groups.add('g', 'e', 1);
+      await tx.executions.insertMany([
+        anExecution('j1', 'a', { status: 'CANCELED' }),
+        anExecution('j1', 'b'),
+        anExecution('j1', 'c', { status: 'IN_PROGRESS', timesOutAt: 9 }),
+        anExecution('j1', 'd', { status: 'SUCCEEDED' }),
+      ]);
+      await tx.jobs.delete('j1', 50);
+    });
+    const nothing = [undefined, 0, 0, 0, 0, undefined, 0, 0, 0, 0, 0, 0, 0, undefined, 0, 0];
+    expect(await lists()).toEqual(nothing);
+    const told: string[] = [];
+    for (let done = false; !done; ) {
+      expect(await read((tx) => tx.executions.toSweep(9))).toEqual(['j1']);
+      const swept = await write((tx) => tx.executions.sweep('j1', 2));
+      expect(await lists()).toEqual(nothing);
+      told.push(...swept.things);
+      done = swept.done;
+    }
+    expect(told).toEqual(['b', 'c']);
+    expect(await read((tx) => tx.executions.toSweep(9))).toEqual([]);
+    await write((tx) => tx.jobs.insert(aJob('j1', 'g')));
+    expect(await read((tx) => tx.executions.get('j1', 'd'))).toBeUndefined();
+  });
+
+  test('a lease keeps others off until it ends or is given up', async () => {
+    const until = (holder: string, now: number) => read((tx) => tx.leases.heldUntil('work', holder, now));
+    expect(await until('a', 1)).toBeUndefined();
+    await write((tx) => tx.leases.put('work', 'a', 10));
+    expect([await until('a', 1), await until('b', 1), await until('b', 10)]).toEqual([undefined, 10, undefined]);
+    await write((tx) => tx.leases.release('work', 'b', 1));
+    expect(await until('b', 1)).toBe(10);
+    await write((tx) => tx.leases.put('work', 'b', 20));
+    await write((tx) => tx.leases.release('work', 'b', 1));
+    expect(await until('a', 1)).toBeUndefined();
   });
 
   describe('executions', () => {
@@ -778,21 +846,72 @@ describe.each([
       expect(await things({ status: 'FAILED' })).toEqual([]);
     });
 
-    test('ending the queued ones tells the things and leaves the others', async () => {
+    test('what ends with its job reads so at once, and the same once it is written, a few at a time', async () => {
       await write((tx) =>
         tx.executions.insertMany([
-          anExecution('j1', 't', { timesOutAt: 50 }),
-          anExecution('j1', 'u', { status: 'IN_PROGRESS' }),
-          anExecution('j1', 'v'),
-          anExecution('j2', 't'),
+          anExecution('j1', 't', { queuedAt: 4 }),
+          anExecution('j1', 'u', { status: 'IN_PROGRESS', timesOutAt: 50 }),
+          anExecution('j1', 'v', { status: 'SUCCEEDED', queuedAt: 1 }),
+          anExecution('j1', 'w'),
+          anExecution('j2', 't', { queuedAt: 5 }),
         ]),
       );
-      const things = await write((tx) => tx.executions.endQueued('j1', 'CANCELED', 99));
-      expect([...things].sort()).toEqual(['t', 'v']);
-      const ended = await read((tx) => tx.executions.get('j1', 't'));
-      expect(ended).toEqual(anExecution('j1', 't', { status: 'CANCELED', version: 2, updatedAt: 99 }));
-      expect(await read((tx) => tx.executions.counts('j1'))).toMatchObject({ CANCELED: 2, QUEUED: 0, IN_PROGRESS: 1 });
-      expect(await write((tx) => tx.executions.endQueued('j1', 'REMOVED', 99))).toEqual([]);
+      const shown = async () =>
+        read(async (tx) => ({
+          one: await tx.executions.get('j1', 't'),
+          many: await tx.executions.getMany([{ jobId: 'j1', thing: 'w' }]),
+          canceled: (await tx.executions.ofJob('j1', { limit: 9 }, { status: 'CANCELED' })).items,
+          queued: (await tx.executions.ofJob('j1', { limit: 9 }, { status: 'QUEUED' })).items,
+          running: (await tx.executions.ofJob('j1', { limit: 9 }, { status: 'IN_PROGRESS' })).items,
+          all: (await tx.executions.ofJob('j1', { limit: 9 }, {})).items,
+          ofThing: (await tx.executions.ofThing('t', { limit: 9 }, { status: 'QUEUED' })).items,
+          pending: await tx.executions.pendingMany(['t', 'u', 'w']),
+          withdrawn: await tx.executions.withdrawn(['t', 'u', 'v', 'w']),
+          counts: await tx.executions.counts('j1'),
+          timer: await tx.executions.nextTimeout(),
+        }));
+      await write((tx) => tx.executions.endAll('j1', { at: 99, force: false }));
+      const before = await shown();
+      expect(before.one).toEqual(
+        anExecution('j1', 't', { queuedAt: 4, status: 'CANCELED', version: 2, updatedAt: 99 }),
+      );
+      expect(before.canceled.map((each) => each.thing)).toEqual(['t', 'w']);
+      expect(before.queued).toEqual([]);
+      expect(before.running.map((each) => each.thing)).toEqual(['u']);
+      expect(before.ofThing.map((each) => each.jobId)).toEqual(['j2']);
+      expect([...before.pending.keys()].sort()).toEqual(['t', 'u']);
+      expect(before.withdrawn).toEqual(new Set(['w']));
+      expect(before.counts).toMatchObject({ QUEUED: 0, CANCELED: 2, IN_PROGRESS: 1, SUCCEEDED: 1 });
+      expect(before.timer).toBe(50);
+      expect(await read(async (tx) => (await tx.jobs.get('j1'))?.sweeping)).toBe(true);
+      const first = await write((tx) => tx.executions.sweep('j1', 1));
+      expect(await shown()).toEqual(before);
+      const second = await write((tx) => tx.executions.sweep('j1', 2));
+      expect(await shown()).toEqual(before);
+      expect([...first.things, ...second.things].sort()).toEqual(['t', 'w']);
+      expect([first.done, second.done]).toEqual([false, true]);
+      expect(await read(async (tx) => (await tx.jobs.get('j1'))?.sweeping)).toBeUndefined();
+      expect(await write((tx) => tx.executions.sweep('j1', 1))).toEqual({ things: [], done: true });
+    });
+
+    test('with force what runs ends too, and its timer does not fire', async () => {
+      await write((tx) =>
+        tx.executions.insertMany([
+          anExecution('j1', 'u', { status: 'IN_PROGRESS', timesOutAt: 5 }),
+          anExecution('j1', 'v'),
+        ]),
+      );
+      await write((tx) => tx.executions.endAll('j1', { at: 9, force: true }));
+      for (const rows of [0, 1, 1]) {
+        if (rows > 0) await write((tx) => tx.executions.sweep('j1', rows));
+        expect(await read((tx) => tx.executions.timedOut(9, 9))).toEqual([]);
+        expect(await read((tx) => tx.executions.nextTimeout())).toBeUndefined();
+        expect(await read((tx) => tx.executions.counts('j1'))).toMatchObject({ CANCELED: 2, IN_PROGRESS: 0 });
+        expect(await read((tx) => tx.executions.get('j1', 'u'))).toMatchObject({
+          status: 'CANCELED',
+          forceCanceled: true,
+        });
+      }
     });
 
     test('timers are found in the order they fire', async () => {
@@ -1072,7 +1191,9 @@ describe.each([
         thing: fc.constantFrom(...things),
         status: fc.constantFrom(...statuses),
       }),
-      fc.record({ kind: fc.constant('end' as const) }),
+      fc.record({ kind: fc.constant('retry' as const), limit: fc.integer({ min: 1, max: 3 }) }),
+      fc.record({ kind: fc.constant('end' as const), force: fc.boolean() }),
+      fc.record({ kind: fc.constant('sweep' as const), limit: fc.integer({ min: 1, max: 3 }) }),
     );
     let run = 0;
     await fc.assert(
@@ -1092,6 +1213,7 @@ describe.each([
         const served = new Set<string>();
         const isMember = (thing: string) => memberships.has(`root/${thing}`) || memberships.has(`leaf/${thing}`);
         const running = new Set<string>();
+        let ended = false;
         for (const step of operations) {
           await write(async (tx) => {
             if (step.kind === 'join') {
@@ -1112,27 +1234,46 @@ describe.each([
               }
             } else if (step.kind === 'update') {
               const execution = await tx.executions.get(job.id, own(step.thing));
-              if (!execution) return;
+              // As use cases do: what has ended is left alone.
+              if (!execution || isTerminal(execution.status)) return;
               await tx.executions.updateMany([{ ...execution, status: step.status, version: execution.version + 1 }]);
               if (step.status === 'QUEUED' || step.status === 'IN_PROGRESS') running.add(step.thing);
               else running.delete(step.thing);
               if (step.status === 'REMOVED' && isMember(step.thing)) served.delete(step.thing);
-            } else {
-              for (const thing of await tx.executions.endQueued(job.id, 'CANCELED', 1)) {
-                running.delete(thing.split('-')[0] ?? '');
+            } else if (step.kind === 'retry') {
+              const { items } = await tx.executions.ofJob(job.id, { limit: 10 }, {});
+              for (let after: string | undefined = ''; after !== undefined; ) {
+                after = await tx.executions.retryAfter(job.id, after, step.limit);
               }
+              if (ended) return;
+              for (const { thing, status } of items) {
+                const name = thing.split('-')[0] ?? '';
+                if (['FAILED', 'REJECTED'].includes(status) && isMember(name)) served.delete(name);
+              }
+            } else if (step.kind === 'end') {
+              if (ended) return;
+              ended = true;
+              await tx.jobs.update({ ...job, status: 'CANCELED' });
+              await tx.executions.endAll(job.id, { at: 1, force: step.force });
+            } else {
+              await tx.executions.sweep(job.id, step.limit);
             }
           });
+          await read((tx) => consistent(tx));
         }
-        await read(async (tx) => {
+        async function consistent(tx: Tx) {
           const executions = await pages((page) => tx.executions.ofJob(job.id, page, {}), 2);
           const counts = await tx.executions.counts(job.id);
-          for (const status of statuses) {
-            expect(counts[status]).toBe(executions.filter((execution) => execution.status === status).length);
+          for (const status of [...statuses, 'CANCELED'] as const) {
+            const shown = executions.filter((execution) => execution.status === status);
+            expect(counts[status]).toBe(shown.length);
+            expect((await tx.executions.ofJob(job.id, { limit: 10 }, { status })).items).toEqual(shown);
           }
+          if (ended) expect(counts.QUEUED).toBe(0);
           const waiting = (await tx.executions.waiting(job.id, 100)).map((each) => each.thing);
-          expect(waiting).toEqual(things.filter((thing) => isMember(thing) && !served.has(thing)).map(own));
-        });
+          const wanted = ended ? [] : things.filter((thing) => isMember(thing) && !served.has(thing));
+          expect(waiting).toEqual(wanted.map(own));
+        }
       }),
       { numRuns: 40 },
     );

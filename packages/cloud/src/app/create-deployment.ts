@@ -4,7 +4,7 @@ import type { CreateDeploymentRequest } from '@greensward/protocol/greengrassv2'
 import type { Deployment, DeploymentTarget } from '../domain/deployment/deployment.ts';
 import { parentRefusal } from '../domain/deployment/parent-rules.ts';
 import { requestErrors } from '../domain/deployment/request-rules.ts';
-import { invalidFields, resourceNotFound } from '../domain/faults.ts';
+import { conflict, invalidFields, resourceNotFound } from '../domain/faults.ts';
 import { queuedExecution } from '../domain/jobs/execution-machine.ts';
 import type { Job } from '../domain/jobs/job.ts';
 import { queuedAtAfter } from '../domain/jobs/queued-at.ts';
@@ -23,9 +23,10 @@ interface Created {
   readonly iotJobArn?: string;
 }
 
-/** What the devices are to hear after the commit. */
+/** What there is to tell after the commit. */
 interface Effects {
-  things: readonly string[];
+  /** An older revision ended. */
+  replaced: boolean;
   messages: readonly ShadowMessage[];
 }
 
@@ -40,18 +41,19 @@ export async function createDeployment(deps: AppDeps, arns: Arns, input: CreateD
   const errors = requestErrors(request);
   if (errors.length > 0) throw invalidFields(errors);
   if (tags !== undefined) refuseReserved(tags);
-  const effects: Effects = { things: [], messages: [] };
+  const effects: Effects = { replaced: false, messages: [] };
   const created = await storage.write((tx) => {
     // The database may ask for the work again; what the first try found does not count then.
-    effects.things = [];
+    effects.replaced = false;
     effects.messages = [];
     const now = clock.now();
     const call = { operation: 'CreateDeployment', token: clientToken, request: { ...request, tags }, now };
     return idempotent(tx, call, async () => {
       const target = await requireTarget(tx, arns, request.targetArn, 'targetArn');
+      await refuseUnpaced(tx, target, request);
       const onBehalfOf = await requireParent(tx, arns, target, request);
       const deployment = await nextDeployment(tx, deps, arns, { target, request, onBehalfOf, now });
-      effects.things = await replaceOlder(tx, deployment, now);
+      effects.replaced = await replaceOlder(tx, deployment, now);
       const job = jobOf(deployment, now);
       await tx.deployments.insert(deployment);
       await tx.jobs.insert(job);
@@ -61,7 +63,7 @@ export async function createDeployment(deps: AppDeps, arns: Arns, input: CreateD
       return { deploymentId: deployment.id, ...carried };
     });
   });
-  if (effects.things.length > 0) bus.publish({ kind: 'pending-changed', things: effects.things });
+  if (effects.replaced) bus.publish({ kind: 'job-ended' });
   if (effects.messages.length > 0) bus.publish({ kind: 'shadow-changed', messages: effects.messages });
   else bus.publish({ kind: 'rollout' });
   return created;
@@ -80,6 +82,18 @@ async function requireTarget(tx: Tx, arns: Arns, arn: string, field: string): Pr
   const found = target.kind === 'thing' ? await tx.things.get(target.name) : await tx.groups.get(target.name);
   if (found === undefined) throw resourceNotFound(target.kind, arn);
   return target;
+}
+
+/**
+ * A rate counts the members that there are when the deployment is created: those that a dynamic group is still to get would
+ * all come at once.
+ */
+async function refuseUnpaced(tx: Tx, target: DeploymentTarget, request: Deployment['request']): Promise<void> {
+  if (target.kind === 'thing' || request.iotJobConfiguration?.jobExecutionsRolloutConfig === undefined) return;
+  if ((await tx.groups.get(target.name))?.dynamic?.building !== true) return;
+  const why =
+    'is BUILDING: a rollout rate would not hold for members that are still to be found; try again when it is ACTIVE';
+  throw conflict('thinggroup', request.targetArn, `The dynamic thing group ${target.name} ${why}.`);
 }
 
 /** Checks the parent of a subdeployment. Returns the root of the chain, under which devices book the components. */
@@ -165,12 +179,12 @@ function documentOf(input: Parameters<typeof buildDocument>[0]): string {
   }
 }
 
-/** Supersedes the target's revision before this one, and the subdeployments under it. Returns the things concerned. */
-async function replaceOlder(tx: Tx, deployment: Deployment, now: number): Promise<readonly string[]> {
-  const things = new Set<string>();
+/** Supersedes the target's revision before this one, and the subdeployments under it. True when there was any. */
+async function replaceOlder(tx: Tx, deployment: Deployment, now: number): Promise<boolean> {
   const previous = await tx.deployments.latest(deployment.targetArn);
   const reason = `Superseded by revision ${deployment.revision} of ${deployment.targetArn}.`;
-  if (previous !== undefined) for (const thing of await supersede(tx, previous, reason, now)) things.add(thing);
+  let replaced = previous !== undefined;
+  if (previous !== undefined) await supersede(tx, previous, reason, now);
   // The whole tree: below a subdeployment that was canceled another one may be active.
   const tree = new Set([deployment.targetArn]);
   for (const parent of tree) {
@@ -179,10 +193,11 @@ async function replaceOlder(tx: Tx, deployment: Deployment, now: number): Promis
       tree.add(child);
       const latest = await tx.deployments.latest(child);
       if (latest?.status !== 'ACTIVE') continue;
-      for (const thing of await supersede(tx, latest, reason, now)) things.add(thing);
+      await supersede(tx, latest, reason, now);
+      replaced = true;
     }
   }
-  return [...things];
+  return replaced;
 }
 
 function jobOf(deployment: Deployment, now: number): Job {

@@ -10,8 +10,8 @@ import { createDeployment } from './create-deployment.ts';
 import { desiredMessages, writeDesired } from './deployment-shadow.ts';
 import { effectiveDeployments } from './effective-deployments.ts';
 import { cancelJob } from './end-job.ts';
-
-const pageSize = 500;
+import { retryDeployment } from './retry-deployment.ts';
+import { rolloutState } from './rollout-state.ts';
 
 /** Deployments: revisions of what a thing or a thing group is to run. */
 export function createDeployments(deps: AppDeps): DeploymentUseCases {
@@ -35,7 +35,7 @@ export function createDeployments(deps: AppDeps): DeploymentUseCases {
       storage.read((tx) => tx.deployments.list(page, { ...filter, latestOnly: history === 'LATEST_ONLY' })),
 
     async cancel(id) {
-      const { status, things, messages } = await storage.write(async (tx) => {
+      const { status, messages } = await storage.write(async (tx) => {
         const deployment = await requireDeployment(tx, id);
         const canceled = moved(deployment, 'cancel', 'The deployment was canceled.');
         if (canceled === undefined) {
@@ -47,50 +47,44 @@ export function createDeployments(deps: AppDeps): DeploymentUseCases {
         const now = clock.now();
         const job = await tx.jobs.get(deployment.jobId);
         const reason = { reasonCode: 'DEPLOYMENT_CANCELED', comment: `The deployment ${id} was canceled.` };
-        const affected = job?.status === 'IN_PROGRESS' ? await cancelJob(tx, job, reason, now) : [];
+        if (job?.status === 'IN_PROGRESS') await cancelJob(tx, job, reason, now);
         const written =
           deployment.target.kind === 'thing'
             ? await writeDesired(tx, deployment.target.name, deployment.document, 'CANCELED', now)
             : undefined;
         return {
           status: canceled.status,
-          things: affected,
           messages: written === undefined ? [] : desiredMessages(deployment.target.name, written),
         };
       });
-      if (things.length > 0) bus.publish({ kind: 'pending-changed', things });
+      bus.publish({ kind: 'job-ended' });
       if (messages.length > 0) bus.publish({ kind: 'shadow-changed', messages });
       return { status, message: `The deployment ${id} has been canceled. Devices that have received it keep it.` };
     },
 
     async delete(id) {
-      const things = await storage.write(async (tx) => {
+      await storage.write(async (tx) => {
         const deployment = await requireDeployment(tx, id);
         if (statusAfter(deployment.status, 'delete') === undefined) {
           throw invalidRequest(`The deployment ${id} is ${deployment.status}; cancel it before deleting it.`);
         }
-        const running = await runningThings(tx, deployment.jobId);
         await tx.deployments.delete(id);
-        await tx.jobs.delete(deployment.jobId);
+        await tx.jobs.delete(deployment.jobId, clock.now());
         await tx.tags.clear(arns.deployment(id));
         await tx.tags.clear(arns.job(deployment.jobId));
         if (deployment.latest) await promoteNewest(tx, deployment.targetArn);
-        return deployment.target.kind === 'thinggroup' ? running : [];
       });
-      if (things.length > 0) bus.publish({ kind: 'pending-changed', things });
+      bus.publish({ kind: 'job-ended' });
     },
+
+    retry: (id, things) => retryDeployment(deps, id, things),
 
     effective: (thing, page) => storage.read((tx) => effectiveDeployments(tx, thing, page)),
 
     progress: (id) =>
       storage.read(async (tx) => {
         const deployment = await requireDeployment(tx, id);
-        const counts = await tx.executions.counts(deployment.jobId);
-        const job = await tx.jobs.get(deployment.jobId);
-        // While the rollout has not come to the last member, nobody knows how many are left.
-        const rollingOut =
-          job?.rolloutAfter !== undefined || (await tx.executions.waiting(deployment.jobId, 1)).length > 0;
-        return { deployment, counts, settled: counts.QUEUED + counts.IN_PROGRESS === 0 && !rollingOut };
+        return { deployment, ...(await rolloutState(tx, deployment.jobId)) };
       }),
   };
 }
@@ -105,16 +99,4 @@ async function requireDeployment(tx: Tx, id: string): Promise<Deployment> {
 async function promoteNewest(tx: Tx, targetArn: string): Promise<void> {
   const [newest] = (await tx.deployments.list({ limit: 1 }, { targetArn, latestOnly: false })).items;
   if (newest !== undefined) await tx.deployments.update({ ...newest, latest: true });
-}
-
-async function runningThings(tx: Tx, jobId: string): Promise<readonly string[]> {
-  const things: string[] = [];
-  let after: string | undefined;
-  do {
-    const request = { limit: pageSize, ...(after === undefined ? {} : { after }) };
-    const page = await tx.executions.ofJob(jobId, request, { status: 'IN_PROGRESS' });
-    things.push(...page.items.map(({ thing }) => thing));
-    after = page.next;
-  } while (after !== undefined);
-  return things;
 }

@@ -82,6 +82,7 @@ describe('deleting a job', () => {
     await expect(jobs().delete(jobId, false)).rejects.toMatchObject(transition);
     await cloud.app.tags.put(cloud.arns.job(jobId), { k: 'v' });
     await jobs().delete(jobId, true);
+    await cloud.sweep();
     expect(told().sort()).toEqual([a, b]);
     await expect(jobs().describe(jobId)).rejects.toMatchObject(missing);
     await expect(cloud.app.tags.get(cloud.arns.job(jobId))).rejects.toMatchObject(missing);

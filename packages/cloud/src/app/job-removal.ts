@@ -1,14 +1,12 @@
 import { Fault } from '@greensward/kit';
 import { iotNotFound } from '../domain/faults.ts';
 import { canceledExecution } from '../domain/jobs/cancel-execution.ts';
-import type { Execution, ExecutionStatus, Job } from '../domain/jobs/job.ts';
+import type { Execution, Job } from '../domain/jobs/job.ts';
 import type { Tx } from '../ports/storage.ts';
 import type { JobUseCases } from './app.ts';
 import { createArns } from './arns.ts';
 import type { AppDeps } from './context.ts';
 import { endDeployment } from './end-job.ts';
-
-const pageSize = 500;
 
 /** What the owner of the account does to single executions, and how jobs and executions are deleted. */
 export function createJobRemoval(
@@ -27,20 +25,18 @@ export function createJobRemoval(
     },
 
     async delete(jobId, force) {
-      const things = await storage.write(async (tx) => {
+      await storage.write(async (tx) => {
         const job = await requireJob(tx, jobId);
-        const running = await thingsOf(tx, jobId, 'IN_PROGRESS');
-        if (!force && (job.status === 'IN_PROGRESS' || running.length > 0)) {
+        const running = (await tx.executions.counts(jobId)).IN_PROGRESS;
+        if (!force && (job.status === 'IN_PROGRESS' || running > 0)) {
           const what = job.status === 'IN_PROGRESS' ? 'in progress' : 'still running on devices';
           throw new Fault('InvalidStateTransitionException', `The job ${jobId} is ${what}: only force deletes it.`);
         }
-        const queued = await thingsOf(tx, jobId, 'QUEUED');
         await endDeployment(tx, job, 'cancel', 'The IoT job was deleted.');
-        await tx.jobs.delete(jobId);
+        await tx.jobs.delete(jobId, clock.now());
         await tx.tags.clear(arns.job(jobId));
-        return [...running, ...queued];
       });
-      if (things.length > 0) bus.publish({ kind: 'pending-changed', things });
+      bus.publish({ kind: 'job-ended' });
     },
 
     async deleteExecution(jobId, thing, number, force) {
@@ -58,18 +54,6 @@ export function createJobRemoval(
       if (wasPending) bus.publish({ kind: 'pending-changed', things: [thing] });
     },
   };
-}
-
-async function thingsOf(tx: Tx, jobId: string, status: ExecutionStatus): Promise<readonly string[]> {
-  const things: string[] = [];
-  let after: string | undefined;
-  do {
-    const request = { limit: pageSize, ...(after === undefined ? {} : { after }) };
-    const page = await tx.executions.ofJob(jobId, request, { status });
-    things.push(...page.items.map(({ thing }) => thing));
-    after = page.next;
-  } while (after !== undefined);
-  return things;
 }
 
 async function requireJob(tx: Tx, jobId: string): Promise<Job> {

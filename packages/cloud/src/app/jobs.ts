@@ -26,15 +26,15 @@ export function createJobs(deps: AppDeps): JobUseCases {
     },
 
     async cancel(jobId, { force, ...reason }) {
-      const { job, things } = await storage.write(async (tx) => {
+      const job = await storage.write(async (tx) => {
         const present = await requireJob(tx, jobId);
         if (present.status !== 'IN_PROGRESS')
           throw iotInvalid(`The job ${jobId} is ${present.status}; only a job in progress can be canceled.`);
-        const affected = await cancelJob(tx, present, reason, clock.now(), force);
+        await cancelJob(tx, present, reason, clock.now(), force);
         await endDeployment(tx, present, 'cancel', reason.comment ?? 'The IoT job was canceled.');
-        return { job: await requireJob(tx, jobId), things: affected };
+        return requireJob(tx, jobId);
       });
-      if (things.length > 0) bus.publish({ kind: 'pending-changed', things });
+      bus.publish({ kind: 'job-ended' });
       return job;
     },
 

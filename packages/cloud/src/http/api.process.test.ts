@@ -373,7 +373,7 @@ describe('bad input', () => {
     ],
     ['an IoT page size of 251', 'iot', 'GET', '/things?maxResults=251', '', 'InvalidRequestException', {}],
     ['an unknown IoT operation', 'iot', 'GET', '/nope', '', 'UnknownOperationException', {}],
-    ['an IoT operation not served', 'iot', 'GET', '/indexing/config', '', 'UnknownOperationException', {}],
+    ['an IoT operation not served', 'iot', 'GET', '/billing-groups', '', 'UnknownOperationException', {}],
     ['a service not served', 'logs', 'POST', '/', '{}', 'UnknownOperationException', {}],
   ])('%s is refused with 400 and its error', async (_what, service, method, path, body, code, members) => {
     const answer = await sendSigned(cloud, service, { method, path, body });
@@ -536,5 +536,24 @@ describe('one host for every service', () => {
       rootCaPem: cloud.rootPem,
     });
     expect((await send(cloud.ports.apiPort, { path: '/greensward/v1/device-endpoints' })).status).toBe(403);
+  });
+
+  test('a deployment is tried again over our own API, or refused in words', async () => {
+    const { deploymentId = '' } = await greengrass.send(new CreateDeploymentCommand({ targetArn: groupArn }));
+    const retry = (id: string, body?: object) =>
+      sendSigned(cloud, 'greensward', {
+        method: 'POST',
+        path: `/greensward/v1/deployments/${id}/retry`,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    const all = await retry(deploymentId);
+    expect([all.status, all.json()]).toEqual([202, { deploymentId, things: 0 }]);
+    const named = await retry(deploymentId, { things: ['nobody'] });
+    expect([named.status, named.json()['fields']]).toMatchObject([400, [{ name: 'things[0]' }]]);
+    expect((await retry(deploymentId, { things: [] })).status).toBe(400);
+    expect((await retry('nope')).status).toBe(404);
+    await greengrass.send(new CancelDeploymentCommand({ deploymentId }));
+    const late = await retry(deploymentId);
+    expect([late.status, late.json()]).toMatchObject([409, { resourceId: deploymentId }]);
   });
 });

@@ -4,6 +4,7 @@ import type { Deployment } from '../domain/deployment/deployment.ts';
 import type { ClientAssociation, Connectivity, ServiceRole } from '../domain/devices/client-devices.ts';
 import type { CoreDevice, InstalledComponent } from '../domain/devices/core-device.ts';
 import type { Telemetry } from '../domain/devices/telemetry.ts';
+import type { JobEnd } from '../domain/jobs/as-ended.ts';
 import type { Execution, ExecutionCounts, ExecutionStatus, Job, JobStatus } from '../domain/jobs/job.ts';
 import type {
   ProvisioningClaim,
@@ -19,6 +20,7 @@ import type {
   ThingGroup,
 } from '../domain/registry/registry.ts';
 import type { ShadowRecord } from '../domain/shadow/shadow-record.ts';
+import type { FleetIndexStore, ThingTypeStore } from './fleet-index.ts';
 import type { MqttSessions } from './mqtt-sessions.ts';
 
 /**
@@ -47,6 +49,8 @@ export interface Page<T> {
 export interface Tx {
   readonly things: ThingStore;
   readonly groups: GroupStore;
+  readonly thingTypes: ThingTypeStore;
+  readonly fleetIndex: FleetIndexStore;
   readonly certificates: CertificateStore;
   readonly caCertificates: CaCertificateStore;
   readonly policies: PolicyStore;
@@ -54,6 +58,7 @@ export interface Tx {
   readonly deployments: DeploymentStore;
   readonly jobs: JobStore;
   readonly executions: ExecutionStore;
+  readonly leases: LeaseStore;
   readonly shadows: ShadowStore;
   readonly devices: DeviceStore;
   readonly tags: TagStore;
@@ -81,7 +86,7 @@ export interface ThingStore {
   ): Promise<Page<Thing>>;
   insert(thing: Thing): Promise<void>;
   update(thing: Thing): Promise<void>;
-  /** Also its memberships, attached principals, connectivity, telemetry, and its associations as a client device. */
+  /** Also its memberships, attached principals, connectivity, connection, telemetry, and its associations as a client device. */
   delete(name: string): Promise<void>;
   principals(thing: string): Promise<readonly string[]>;
   /** Things that a certificate is attached to, by certificate id. */
@@ -95,7 +100,7 @@ export interface GroupStore {
   /** Ordered by name. `recursive` with `parent` lists all descendants, without `parent` all groups; not recursive: direct children, or the roots. */
   list(page: PageRequest, filter: { parent?: string; prefix?: string; recursive: boolean }): Promise<Page<ThingGroup>>;
   insert(group: ThingGroup): Promise<void>;
-  /** Description, attributes and version; the parent never changes. */
+  /** Description, attributes and version; the parent never changes. The query of a dynamic group: see `fleetIndex`. */
   update(group: ThingGroup): Promise<void>;
   /** Also its memberships. */
   delete(name: string): Promise<void>;
@@ -106,8 +111,8 @@ export interface GroupStore {
   subtree(name: string): Promise<readonly string[]>;
   add(group: string, thing: string, at: number): Promise<void>;
   remove(group: string, thing: string): Promise<void>;
-  /** Direct memberships, ordered by name. */
-  ofThing(thing: string): Promise<readonly string[]>;
+  /** Direct memberships, ordered by name; `static`: of those that things are put into by hand. */
+  ofThing(thing: string, kind?: 'static'): Promise<readonly string[]>;
   /** Things of the group (with `recursive`: of its subtree, each once), ordered by name. */
   members(group: string, recursive: boolean, page: PageRequest): Promise<Page<string>>;
 }
@@ -234,17 +239,28 @@ export interface JobStore {
   list(page: PageRequest, filter: { status?: JobStatus; groupName?: string }): Promise<Page<Job>>;
   /**
    * Ids of the jobs IN_PROGRESS of carrier `job` that may have something to do, oldest first: not all members have been
-   * looked at, someone waits, or there is a configuration that may abort it.
+   * looked at, someone waits or is to be tried again, or something has failed and may abort it.
    */
   rollingOut(): Promise<readonly string[]>;
   /** Jobs IN_PROGRESS that target one of these groups. */
   inProgressForGroups(groups: readonly string[]): Promise<readonly Job[]>;
   insert(job: Job): Promise<void>;
   update(job: Job): Promise<void>;
-  /** Also its executions and counts. */
-  delete(id: string): Promise<void>;
+  /** The job and its executions are not there any more; their rows go with {@link ExecutionStore.sweep}. `at`: epoch ms. */
+  delete(id: string, at: number): Promise<void>;
 }
 
+/** Who works at what, where several processes share a database. Times are epoch ms. */
+export interface LeaseStore {
+  /** When the lease of another holder ends; undefined when nobody else has one now. */
+  heldUntil(name: string, holder: string, now: number): Promise<number | undefined>;
+  /** Until `endsAt`, whoever held it; check before, in the same transaction. */
+  put(name: string, holder: string, endsAt: number): Promise<void>;
+  /** Gives up one's own, and forgets those of anybody that ended long before `now`. */
+  release(name: string, holder: string, now: number): Promise<void>;
+}
+
+/** What a job's end does to its executions shows in every read at once: see `asEnded`. */
 export interface ExecutionStore {
   /** The newest execution of a thing in a job, or the one with this number. */
   get(jobId: string, thing: string, number?: number): Promise<Execution | undefined>;
@@ -276,8 +292,22 @@ export interface ExecutionStore {
   updateMany(executions: readonly Execution[]): Promise<void>;
   /** The one with this number; the highest that is left counts as the newest. */
   delete(jobId: string, thing: string, number: number): Promise<void>;
-  /** Ends every QUEUED execution of a job; returns the things concerned. */
-  endQueued(jobId: string, status: 'CANCELED' | 'REMOVED', at: number): Promise<readonly string[]>;
+  /** Ends every QUEUED execution of the job, and with `force` every IN_PROGRESS one, as CANCELED; {@link sweep} writes them. */
+  endAll(jobId: string, end: JobEnd): Promise<void>;
+  /** Jobs with executions to sweep, those that ended first before others; at most `limit`. */
+  toSweep(limit: number): Promise<readonly string[]>;
+  /**
+   * Writes (of a deleted job: deletes) at most `limit` of the executions that ended with the job. `things`: those whose
+   * execution it was; `done`: none is left.
+   */
+  sweep(jobId: string, limit: number): Promise<{ readonly things: readonly string[]; readonly done: boolean }>;
+  /**
+   * Things of the target, from the one after `after` by name, whose newest execution FAILED, was REJECTED or TIMED_OUT wait
+   * for another: at most `limit` are looked at. Returns the last of them; undefined when no more are left.
+   */
+  retryAfter(jobId: string, after: string, limit: number): Promise<string | undefined>;
+  /** The same for these things. */
+  retry(jobId: string, things: readonly string[]): Promise<void>;
   /** Executions whose timer has fired by `now`, at most `limit`. */
   timedOut(now: number, limit: number): Promise<readonly Execution[]>;
   /** The earliest timer, if any. */

@@ -7,12 +7,15 @@ import type { Job } from '../domain/jobs/job.ts';
 import { queuedAtAfter } from '../domain/jobs/queued-at.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { Storage, Tx } from '../ports/storage.ts';
+import { leaseHolder } from './lease.ts';
 
 export interface RolloutDeps {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly bus: Bus;
   readonly log: Log;
+  /** This process, among those that share the database. */
+  readonly holder: string;
 }
 
 /** Executions made for one job in one transaction: as many for its first members, and for those who came later. */
@@ -22,6 +25,10 @@ const maxScan = 10_000;
 const minPage = 64;
 /** After a failure of one job. */
 const retryMs = 10_000;
+/** A process that dies leaves a job to the others after so long. */
+const leaseMs = 10_000;
+/** Who waits for the rate keeps the job for this long after its next turn. */
+const graceMs = 1000;
 
 interface Member {
   readonly thing: string;
@@ -33,7 +40,8 @@ interface Member {
  * Carries the jobs in progress on: makes executions for the members of the target, in the order of their names and as fast as
  * the job's rate allows, and for things that join later at once; ends the job when an abort criterion is met. One transaction
  * a job, at most 2000 executions in it; devices are told after it. It reads all it needs, so that it may be killed and called
- * at any time, and by several processes at once: what it does it plans again where writers take turns.
+ * at any time, and by several processes at once: what it does it plans again where writers take turns. A lease a job keeps them
+ * from doing so in vain.
  */
 export async function rolloutTick(deps: RolloutDeps): Promise<{ readonly nextAt?: number }> {
   const jobs = await deps.storage.read((tx) => tx.jobs.rollingOut());
@@ -47,20 +55,26 @@ export async function rolloutTick(deps: RolloutDeps): Promise<{ readonly nextAt?
 
 /** One job's turn. One that cannot be carried on is tried again later, and holds up no other. */
 async function stepOf(deps: RolloutDeps, jobId: string): Promise<number | undefined> {
-  const { storage, clock, log } = deps;
+  const { storage, clock, log, holder } = deps;
   try {
-    const plan = await storage.read(async (tx) => {
+    const look = await storage.read(async (tx) => {
+      const now = clock.now();
       const job = await runningJob(tx, jobId);
-      return job && (await planned(tx, job, await tx.executions.waiting(jobId, 1), clock.now()));
+      if (job === undefined) return { due: false, nextAt: undefined };
+      const until = await leaseHolder(tx, leaseName(jobId), holder, now).heldUntil();
+      if (until !== undefined) return { due: false, nextAt: until };
+      const plan = await planned(tx, job, await tx.executions.waiting(jobId, 1), now);
+      const idle = plan.abort === undefined && plan.enqueue === 0 && plan.enqueueJoined === 0;
+      return { due: !idle || job.retryAfter !== undefined, nextAt: plan.nextAt };
     });
-    if (plan === undefined) return undefined;
-    const idle = plan.abort === undefined && plan.enqueue === 0 && plan.enqueueJoined === 0;
-    return idle ? plan.nextAt : await carryOn(deps, jobId);
+    return look.due ? await carryOn(deps, jobId) : look.nextAt;
   } catch (error) {
     log.error('a rollout could not be carried on', { jobId, error: messageChain(error) });
     return clock.now() + retryMs;
   }
 }
+
+const leaseName = (jobId: string) => `rollout/${jobId}`;
 
 async function runningJob(tx: Tx, jobId: string): Promise<Job | undefined> {
   const job = await tx.jobs.get(jobId);
@@ -95,32 +109,41 @@ async function planned(
 }
 
 /** Plans again inside the transaction that does it. Returns when to look at the job again. */
-async function carryOn({ storage, clock, bus, log }: RolloutDeps, jobId: string): Promise<number | undefined> {
-  const { things, nextAt } = await storage.write(async (tx) => {
+async function carryOn({ storage, clock, bus, log, holder }: RolloutDeps, jobId: string): Promise<number | undefined> {
+  const { things, nextAt, ended } = await storage.write(async (tx) => {
     const job = await runningJob(tx, jobId);
     if (job === undefined) return { things: [], nextAt: undefined };
     const now = clock.now();
+    const lease = leaseHolder(tx, leaseName(jobId), holder, now);
+    const until = await lease.heldUntil();
+    if (until !== undefined) return { things: [], nextAt: until };
+    const retryAfter =
+      job.retryAfter === undefined ? undefined : await tx.executions.retryAfter(jobId, job.retryAfter, maxRows);
     const joined = await tx.executions.waiting(jobId, maxRows);
     const wanted = await planned(tx, job, joined, now);
     if (wanted.abort !== undefined) {
       log.warn('a rollout was aborted', { jobId, deploymentId: job.deploymentId, reason: wanted.abort.reason });
-      return { things: await abort(tx, job, wanted.abort.reason, now), nextAt: undefined };
+      await abort(tx, job, wanted.abort.reason, now);
+      await lease.keep(undefined);
+      return { things: [], nextAt: undefined, ended: true };
     }
     const { members, after } = await firstMembers(tx, job, wanted.enqueue);
     const short = members.length < wanted.enqueue;
     const plan = short ? await planned(tx, job, joined, now, members.length) : wanted;
     await enqueue(tx, job, [...members, ...joined], now);
-    const { rolloutAfter: _, ...rest } = job;
-    const cursor = after === undefined ? {} : { rolloutAfter: after };
-    await tx.jobs.update({ ...rest, ...cursor, rateState: JSON.stringify(plan.rate) });
-    // Without a time there is no rate to wait for: whatever is left is for the next transaction, now.
-    const left = after !== undefined || joined.length === maxRows;
-    const next = left ? (plan.nextAt ?? now) : undefined;
-    return {
-      things: [...members, ...joined].map(({ thing }) => thing),
-      nextAt: joined.length === maxRows ? now : next,
+    const { rolloutAfter: _, retryAfter: __, ...rest } = job;
+    const cursors = {
+      ...(after === undefined ? {} : { rolloutAfter: after }),
+      ...(retryAfter === undefined ? {} : { retryAfter }),
     };
+    await tx.jobs.update({ ...rest, ...cursors, rateState: JSON.stringify(plan.rate) });
+    // Without a time there is no rate to wait for: whatever is left is for the next transaction, now.
+    const more = joined.length === maxRows || retryAfter !== undefined;
+    const next = more ? now : after === undefined ? undefined : (plan.nextAt ?? now);
+    await lease.keep(next === undefined ? undefined : Math.min(next > now ? next + graceMs : Infinity, now + leaseMs));
+    return { things: [...members, ...joined].map(({ thing }) => thing), nextAt: next };
   });
+  if (ended) bus.publish({ kind: 'job-ended' });
   if (things.length > 0) bus.publish({ kind: 'pending-changed', things });
   return nextAt;
 }
@@ -166,9 +189,8 @@ async function enqueue(tx: Tx, job: Job, members: readonly Member[], now: number
 }
 
 /** IoT Jobs: an aborted job is CANCELED, what runs goes on; its deployment has FAILED. */
-async function abort(tx: Tx, job: Job, reason: string, now: number): Promise<readonly string[]> {
+async function abort(tx: Tx, job: Job, reason: string, now: number): Promise<void> {
   const comment = `Aborted: ${reason}`;
-  const things = await cancelJob(tx, job, { reasonCode: 'ABORT_CRITERIA_MET', comment }, now);
+  await cancelJob(tx, job, { reasonCode: 'ABORT_CRITERIA_MET', comment }, now);
   await endDeployment(tx, job, 'fail', comment);
-  return things;
 }

@@ -124,7 +124,11 @@ class Device {
         thingName: 'core',
         onUnresolved: () => {},
       }),
-      onIgnored: () => {},
+      builtins: new Map(),
+      checkNucleus: () => {},
+      settings: () => ({ mergeTime: (created) => created, interpolate: false }),
+      beforeBringUp: async () => 'go',
+      onReplaced: () => {},
       onOwed: () => {},
       onFatal: (error) => {
         throw error;
@@ -211,6 +215,18 @@ describe('a deployment that changes nothing a component runs with', () => {
     await device.deploy({ Plain: {}, Reads: merge({ used: 2 }) });
     expect(device.lines('Plain').length).toBe(1);
     expect(device.lines('Reads').length).toBe(2);
+  });
+
+  test('case 93: a value of a dependency that changes in the same deployment is what its depender starts with', async () => {
+    const ComponentConfiguration = { DefaultConfiguration: { port: 1 } };
+    device.recipe('Broker', { Run: serve }, { ComponentConfiguration });
+    const ComponentDependencies = { Broker: { VersionRequirement: '*' } };
+    const Run = 'echo {Broker:configuration:/port} >> ports; exec sleep 3600';
+    device.recipe('Client', { Run }, { ComponentDependencies });
+    await device.deploy({ Client: {}, Broker: {} });
+    await device.deploy({ Client: {}, Broker: merge({ port: 2 }) });
+    expect(device.lines('Client', 'ports')).toEqual(['1', '2']);
+    expect(device.lines('Broker').length).toBe(1);
   });
 
   test('says once of each component that its limits are not enforced', async () => {

@@ -1,9 +1,11 @@
-import { Agent as HttpAgent, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import type { Agent as HttpsAgent } from 'node:https';
 import { createSecureContext, rootCertificates } from 'node:tls';
 import type { Clock, Timers } from '@greensward/kit';
 import { type Credentials, signRequest } from '@greensward/protocol/sigv4';
+import type { DeviceConfig } from '../configuration/device-config.ts';
 import { exchange, type HttpCall } from './http-exchange.ts';
+import { proxiedAgent, proxiedPlainAgent } from './tunnel.ts';
 
 /** Base URLs of AWS services that are not where AWS has them. */
 export interface ServiceEndpoints {
@@ -33,7 +35,8 @@ export interface AwsCalls {
 }
 
 export function createAwsCalls(deps: {
-  readonly region: string;
+  readonly config: Pick<DeviceConfig, 'region' | 'proxy'>;
+  readonly settings: () => Pick<DeviceConfig, 'httpClient'>;
   readonly endpoints: ServiceEndpoints;
   readonly credentials: (signal: AbortSignal) => Promise<Credentials>;
   /** Trusted besides the public authorities. */
@@ -41,20 +44,23 @@ export function createAwsCalls(deps: {
   readonly clock: Clock;
   readonly timers: Timers;
 }): AwsCalls {
-  const plain = new HttpAgent({ keepAlive: true, maxSockets: 8 });
+  const { config, timers, rootCa } = deps;
+  const plain = proxiedPlainAgent({ keepAlive: true, maxSockets: 8 }, config.proxy, rootCa, timers);
   let secure: HttpsAgent | undefined;
   const agentFor = (url: URL) => {
     if (url.protocol === 'http:') return plain;
     // Made at the first call only: the list of public authorities costs memory and time.
-    secure ??= new HttpsAgent({
-      keepAlive: true,
-      maxSockets: 8,
-      secureContext: createSecureContext({ ca: [...rootCertificates, deps.rootCa], minVersion: 'TLSv1.2' }),
-    });
+    const secureContext = () => createSecureContext({ ca: [...rootCertificates, rootCa], minVersion: 'TLSv1.2' });
+    secure ??= proxiedAgent(
+      { keepAlive: true, maxSockets: 8, secureContext: secureContext() },
+      config.proxy,
+      rootCa,
+      timers,
+    );
     return secure;
   };
   return {
-    region: deps.region,
+    region: config.region,
     endpoints: deps.endpoints,
     async send({ service, region, method, url, headers, body }, signal) {
       const credentials = await deps.credentials(signal);
@@ -73,10 +79,11 @@ export function createAwsCalls(deps: {
         method,
         headers: signed,
         agent: agentFor(url),
+        limits: deps.settings().httpClient,
         signal,
         ...(body.length > 0 ? { body } : {}),
       };
-      return { response: await exchange(call, deps.timers), call };
+      return { response: await exchange(call, timers), call };
     },
   };
 }

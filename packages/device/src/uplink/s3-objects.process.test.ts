@@ -3,15 +3,17 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { systemClock, systemTimers } from '@greensward/kit/node';
+import { silentLog } from '@greensward/kit';
+import { systemClock, systemIds, systemTimers } from '@greensward/kit/node';
 import { provision, startCloud, type TestCloud } from '@greensward/testkit/cloud';
 import { sdkConfiguration } from '@greensward/testkit/sdk-configuration';
 import { temporaryFolder } from '@greensward/testkit/temporary-folder';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { readDeviceConfig } from '../configuration/read-device-config.ts';
+import { createTokenExchange, type TokenExchange } from '../credentials/token-exchange.ts';
 import { type AwsCalls, createAwsCalls } from './aws-call.ts';
+import { createCredentialProvider } from './credential-provider.ts';
 import { ecrLogin } from './ecr-login.ts';
-import { createRoleCredentials } from './role-credentials.ts';
 import { createS3Objects } from './s3-objects.ts';
 import { readTlsMaterial } from './tls-material.ts';
 
@@ -26,6 +28,7 @@ describe('with the credentials of the role, from the real cloud', () => {
   const folder = temporaryFolder();
   let cloud: TestCloud;
   let aws: AwsCalls;
+  let tokens: TokenExchange;
 
   beforeAll(async () => {
     cloud = await startCloud(join(folder.path, 'cloud'));
@@ -38,9 +41,17 @@ describe('with the credentials of the role, from the real cloud', () => {
     s3.destroy();
     const config = readDeviceConfig(await readFile(join(root, 'config.yaml'), 'utf8'), { root });
     const tls = await readTlsMaterial(config);
+    tokens = createTokenExchange({
+      ask: createCredentialProvider({ config: () => config, tls, timers: systemTimers }),
+      clock: systemClock,
+      timers: systemTimers,
+      ids: systemIds,
+      log: silentLog,
+    });
     aws = createAwsCalls({
-      region: config.region,
-      credentials: createRoleCredentials({ config, tls, clock: systemClock, timers: systemTimers }),
+      config,
+      settings: () => config,
+      credentials: tokens.credentials,
       endpoints: { s3: configuration.endpoint },
       rootCa: tls.ca,
       clock: systemClock,
@@ -48,6 +59,7 @@ describe('with the credentials of the role, from the real cloud', () => {
     });
   });
   afterAll(async () => {
+    await tokens.stop();
     await cloud.process.stop();
     folder.remove();
   });
@@ -89,7 +101,8 @@ describe('against a scripted service', () => {
     const address = server.address();
     const endpoint = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
     aws = createAwsCalls({
-      region: 'eu-west-1',
+      config: { region: 'eu-west-1' },
+      settings: () => ({ httpClient: { connectMs: 5_000, idleMs: 5_000 } }),
       credentials: async () => ({ accessKeyId: 'AKIA', secretAccessKey: 'secret', sessionToken: 'token' }),
       endpoints: { s3: endpoint, ecr: endpoint },
       rootCa: '',

@@ -26,6 +26,18 @@ export interface GroupRow {
   parent: string | null;
   version: number;
   created_at: number;
+  /** Of a dynamic group. */
+  query: string | null;
+  built_up_to: string | null;
+}
+
+export interface ThingTypeRow {
+  name: string;
+  id: string;
+  description: string | null;
+  searchable_attributes: string;
+  created_at: number;
+  deprecated_at: number | null;
 }
 
 export interface CertificateRow {
@@ -106,6 +118,9 @@ export interface JobRow {
   completed_at: number | null;
   rate_state: string | null;
   rollout_after: string | null;
+  retry_after: string | null;
+  /** 1 when it has abort criteria. */
+  may_abort: Flag;
 }
 
 export interface ExecutionRow {
@@ -188,6 +203,14 @@ export interface Schema {
   thing_group: GroupRow;
   /** Every group with every group above it and itself (depth 0): a group's parent never changes. */
   group_path: { ancestor: string; descendant: string; depth: number };
+  /** What the query of a dynamic group looks at. */
+  dynamic_group_source: { group_name: string; source: string };
+  /** What has changed of things since their dynamic groups were found. */
+  thing_change: { thing: string; source: string };
+  thing_connection: { thing: string; connected: Flag; changed_at: number; disconnect_reason: string | null };
+  /** One row at most. */
+  indexing_configuration: { document: string };
+  thing_type: ThingTypeRow;
   membership: { group_name: string; thing: string; joined_at: number };
   certificate: CertificateRow;
   ca_certificate: CaCertificateRow;
@@ -206,7 +229,14 @@ export interface Schema {
     parent_target_arn: string | null;
   };
   job: JobRow;
-  /** Newest executions by status. The count of a status is the sum over the shards. */
+  /**
+   * Jobs that have ended, or were deleted, and whose executions are still to be written, or deleted: until then each reads as
+   * `asEnded`, or not at all.
+   */
+  job_end: { job_id: string; ended_at: number; forced: Flag; deleted: Flag };
+  /** What one process works at, which others leave alone until it ends. */
+  lease: { name: string; holder: string; ends_at: number };
+  /** Newest executions by status, as the rows have it. The count of a status is the sum over the shards. */
   job_counts: { job_id: string; shard: number; status: ExecutionStatus; total: number };
   /** Things that came into the target of a job in progress after it was made, and are still to get an execution. */
   job_waiting: { job_id: string; thing: string };

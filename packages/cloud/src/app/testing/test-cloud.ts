@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,9 @@ import { openSqlite } from '../../adapters/sqlite/sqlite.ts';
 import type { Bus, CloudEvent } from '../../ports/bus.ts';
 import type { CertificateAuthority } from '../../ports/certificate-authority.ts';
 import type { Storage } from '../../ports/storage.ts';
+import { createDynamicGroupsTick } from '../../tasks/dynamic-groups-tick.ts';
 import { rolloutTick } from '../../tasks/rollout-tick.ts';
+import { sweepTick } from '../../tasks/sweep-tick.ts';
 import { timeoutTick } from '../../tasks/timeout-tick.ts';
 import type { App } from '../app.ts';
 import { type Arns, createArns } from '../arns.ts';
@@ -30,6 +32,12 @@ export interface TestCloud {
   /** Runs the rollout until it has nothing to do now. Returns when it wants to run again. */
   rollout(): Promise<number | undefined>;
   timeouts(): Promise<void>;
+  /** Sweeps until nothing is left. */
+  sweep(): Promise<void>;
+  /** One batch of each job. */
+  sweepOnce(): Promise<void>;
+  /** Finds the members of dynamic groups until all are found. */
+  dynamicGroups(): Promise<void>;
   /** Things, in the group if one is named. */
   addThings(group: string | undefined, ...names: readonly string[]): Promise<void>;
   close(): Promise<void>;
@@ -69,6 +77,7 @@ export async function openTestCloud(given?: Storage): Promise<TestCloud> {
     ids,
     log: silentLog,
     account,
+    holder: randomUUID(),
   };
   const app = createApp(deps);
 
@@ -87,6 +96,18 @@ export async function openTestCloud(given?: Storage): Promise<TestCloud> {
     },
     async timeouts() {
       await timeoutTick(deps);
+    },
+    async sweep() {
+      for (let turn = 0; (await sweepTick(deps)).nextAt !== undefined; turn += 1) {
+        if (turn === 1000) throw new Error('the sweep does not come to its end');
+      }
+    },
+    async sweepOnce() {
+      await sweepTick(deps);
+    },
+    async dynamicGroups() {
+      const tick = createDynamicGroupsTick(deps);
+      while ((await tick()).nextAt !== undefined);
     },
     async addThings(group, ...names) {
       for (const name of names) {

@@ -81,3 +81,8 @@ export function endedByService(
   const forceCanceled = execution.forceCanceled || (force && status === 'CANCELED');
   return { ...rest, status, version: execution.version + 1, updatedAt: now, forceCanceled };
 }
+
+/** True for an end that may be tried again: the device failed or refused, or its time was over. */
+export function hasFailed(status: ExecutionStatus): boolean {
+  return status === 'FAILED' || status === 'REJECTED' || status === 'TIMED_OUT';
+}

@@ -23,6 +23,6 @@ export function completedJob(job: Job, now: number): Job {
   return { ...withoutRollout(job), status: 'COMPLETED', updatedAt: now, completedAt: now };
 }
 
-function withoutRollout({ rateState: _, rolloutAfter: __, ...job }: Job): Job {
+function withoutRollout({ rateState: _, rolloutAfter: __, retryAfter: ___, ...job }: Job): Job {
   return job;
 }

@@ -33,6 +33,13 @@ export interface Job {
    * this name have been looked at ('' at the start). Absent when all have been.
    */
   readonly rolloutAfter?: string;
+  /**
+   * In progress: things are tried again whose execution failed, in the order of their names; those up to this name have been
+   * looked at ('' at the start). Absent when that is not asked for, or over.
+   */
+  readonly retryAfter?: string;
+  /** It has ended, and not all of its executions have been written so. Reads show their end; only the store sets it. */
+  readonly sweeping?: true;
 }
 
 export type ExecutionStatus =

@@ -25,6 +25,10 @@ const handlers: Handlers<typeof greensward.operations> = {
     };
   },
 
+  async RetryDeployment({ deploymentId, things }, { app }) {
+    return { deploymentId, things: await app.deployments.retry(deploymentId, things) };
+  },
+
   async GetDeviceTelemetry({ thing }, { app }) {
     const { message, receivedAt } = await app.telemetry.get(thing);
     return { thing, receivedAt, telemetry: JSON.parse(message) };

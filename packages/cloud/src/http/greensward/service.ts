@@ -47,13 +47,27 @@ interface DeviceTelemetry {
   readonly telemetry: unknown;
 }
 
+/** Which things a deployment is to go to once more; without a list: all on which it has failed. */
+interface RetryRequest {
+  readonly deploymentId: string;
+  readonly things?: readonly string[] | undefined;
+}
+
+interface RetryResponse {
+  readonly deploymentId: string;
+  /** How many things that are. */
+  readonly things: number;
+}
+
 interface Operations {
+  readonly RetryDeployment: Operation<RetryRequest, RetryResponse>;
   readonly GetDeviceTelemetry: Operation<{ readonly thing: string }, DeviceTelemetry>;
   readonly GetDeploymentProgress: Operation<ProgressRequest, DeploymentProgress>;
   readonly GetDeviceEndpoints: Operation<object, DeviceEndpoints>;
 }
 
 const progressUri = '/greensward/v1/deployments/{deploymentId}/progress';
+const retryUri = '/greensward/v1/deployments/{deploymentId}/retry';
 const endpointsUri = '/greensward/v1/device-endpoints';
 const telemetryUri = '/greensward/v1/devices/{thing}/telemetry';
 
@@ -68,6 +82,14 @@ export const greensward: Service<Operations> = defineService<Operations>(
         status: 200,
         input: 'ProgressRequest',
         output: 'DeploymentProgress',
+        errors: [],
+      },
+      RetryDeployment: {
+        method: 'POST',
+        uri: retryUri,
+        status: 202,
+        input: 'RetryRequest',
+        output: 'RetryResponse',
         errors: [],
       },
       GetDeviceTelemetry: {
@@ -103,6 +125,11 @@ export const greensward: Service<Operations> = defineService<Operations>(
         lastUpdatedAt: { type: 'timestamp' },
         reason: { type: 'string' },
       },
+      RetryRequest: {
+        deploymentId: { type: 'string', required: true, in: 'label' },
+        things: { type: '[string]' },
+      },
+      RetryResponse: { deploymentId: { type: 'string' }, things: { type: 'number' } },
       TelemetryRequest: { thing: { type: 'string', required: true, in: 'label' } },
       DeviceTelemetry: {
         thing: { type: 'string' },
@@ -112,6 +139,10 @@ export const greensward: Service<Operations> = defineService<Operations>(
       DeviceEndpoints: { endpoints: { type: 'json' }, rootCaPem: { type: 'string' } },
     },
     errors: {
+      ConflictException: {
+        status: 409,
+        members: { resourceId: { type: 'string' }, resourceType: { type: 'string' } },
+      },
       InternalServerException: { status: 500, members: {} },
       ResourceNotFoundException: {
         status: 404,
@@ -121,9 +152,10 @@ export const greensward: Service<Operations> = defineService<Operations>(
     },
     allOperations: {
       GetDeploymentProgress: ['GET', progressUri],
+      RetryDeployment: ['POST', retryUri],
       GetDeviceEndpoints: ['GET', endpointsUri],
       GetDeviceTelemetry: ['GET', telemetryUri],
     },
   },
-  { '*.maxResults': { min: 1, max: 250 } },
+  { '*.maxResults': { min: 1, max: 250 }, 'RetryRequest.things': { min: 1, max: 250 } },
 );

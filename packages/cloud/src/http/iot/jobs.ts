@@ -177,9 +177,9 @@ function describedJob(job: Job, counts: ExecutionCounts, account: Account): JobO
   };
 }
 
-/** IoT Jobs: true while executions are still being made; canceling them takes no time here. */
+/** IoT Jobs: true while executions are still being made, or written as ended. */
 function isRollingOut(job: Job): boolean {
-  return job.status === 'IN_PROGRESS' && job.rolloutAfter !== undefined;
+  return job.rolloutAfter !== undefined || job.retryAfter !== undefined || job.sweeping === true;
 }
 
 function configurationOf(job: Job): DeploymentIoTJobConfiguration {

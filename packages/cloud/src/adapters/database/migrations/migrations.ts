@@ -4,6 +4,8 @@ import { policiesAndAuthorities } from './0003-policies-and-authorities.ts';
 import { deviceServices } from './0004-device-services.ts';
 import { provisioning } from './0005-provisioning.ts';
 import { mqttSessions } from './0006-mqtt-sessions.ts';
+import { jobEnds } from './0007-job-ends.ts';
+import { fleetIndex } from './0009-fleet-index.ts';
 import type { Migration } from './migration.ts';
 
 /** Every step, in the order of their numbers. */
@@ -14,4 +16,6 @@ export const migrations: readonly Migration[] = [
   deviceServices,
   provisioning,
   mqttSessions,
+  jobEnds,
+  fleetIndex,
 ];

@@ -1,41 +1,13 @@
-import { sql } from 'kysely';
+import { type SqlBool, sql } from 'kysely';
+import { countsAsEnded } from '../../../domain/jobs/as-ended.ts';
 import type { Execution, ExecutionCounts, ExecutionStatus, Job } from '../../../domain/jobs/job.ts';
 import type { ExecutionStore } from '../../../ports/storage.ts';
-import { chunks, flag, fromJson, lookups, pairLookups, parseTimeKey, present, timeKey, toPage } from '../rows.ts';
+import { chunks, flag, lookups, pairLookups, parseTimeKey, timeKey, toPage } from '../rows.ts';
 import type { ExecutionRow, Queries } from '../schema.ts';
 import { CountChanges } from './counts.ts';
-import { isOneOf, type Pair, waitAgain } from './waiting.ts';
-
-const toExecution = (row: ExecutionRow): Execution => ({
-  jobId: row.job_id,
-  thing: row.thing,
-  number: row.number,
-  status: row.status,
-  version: row.version,
-  statusDetails: fromJson(row.status_details),
-  queuedAt: row.queued_at,
-  ...present({ startedAt: row.started_at, timesOutAt: row.times_out_at }),
-  updatedAt: row.updated_at,
-  forceCanceled: row.force_canceled === 1,
-  ...(row.outcome === null ? {} : { outcome: fromJson(row.outcome) }),
-});
-
-const toRow = (execution: Execution, carrier: Job['carrier'], newest: boolean): ExecutionRow => ({
-  job_id: execution.jobId,
-  thing: execution.thing,
-  number: execution.number,
-  carrier,
-  newest: flag(newest),
-  status: execution.status,
-  version: execution.version,
-  status_details: JSON.stringify(execution.statusDetails),
-  queued_at: execution.queuedAt,
-  started_at: execution.startedAt ?? null,
-  updated_at: execution.updatedAt,
-  times_out_at: execution.timesOutAt ?? null,
-  force_canceled: flag(execution.forceCanceled),
-  outcome: execution.outcome === undefined ? null : JSON.stringify(execution.outcome),
-});
+import { isShownAs, isThere, joinedExecutions, shownStatus, toExecution, toJobEnd, toRow } from './execution-rows.ts';
+import { sweepJob } from './sweep.ts';
+import { failedAfter, failures, isOneOf, type Pair, waitAgain } from './waiting.ts';
 
 const pairKey = ({ jobId, thing }: Pair) => `${jobId}/${thing}`;
 const numberKey = (row: Pair & { number: number }) => `${row.jobId}/${row.number}/${row.thing}`;
@@ -46,7 +18,8 @@ const maxNumber = 0x7fffffff;
 
 /** `shards`: over how many rows a count is spread, so that writers of one job need not wait for each other. */
 export function executionStore(db: Queries, shards: number): ExecutionStore {
-  async function rowsOf(pairs: readonly Pair[], newestOnly: boolean): Promise<ExecutionRow[]> {
+  /** As they are stored: for writing them, not for showing them. */
+  async function storedRows(pairs: readonly Pair[], newestOnly: boolean): Promise<ExecutionRow[]> {
     const rows: ExecutionRow[] = [];
     const distinct = [...new Map(pairs.map((pair) => [pairKey(pair), pair])).values()];
     for (const chunk of pairLookups(distinct)) {
@@ -104,14 +77,12 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
   async function pendingMany(things: readonly string[]) {
     const found = new Map<string, Execution[]>();
     for (const chunk of lookups(things)) {
-      const rows = await db
-        .selectFrom('execution')
-        .selectAll()
+      const rows = await joinedExecutions(db)
         .where('thing', 'in', chunk)
-        .where('status', 'in', live)
+        .where(isShownAs(...live))
         .where('carrier', '=', 'job')
         .orderBy('queued_at')
-        .orderBy('job_id')
+        .orderBy('execution.job_id')
         .execute();
       for (const row of rows) {
         const list = found.get(row.thing);
@@ -122,20 +93,47 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
     return found;
   }
 
+  async function updateMany(executions: readonly Execution[]): Promise<void> {
+    // A list may hold several changes of one execution: the last one holds.
+    const last = new Map(executions.map((execution) => [numberKey(execution), execution]));
+    const changes = new CountChanges(shards);
+    const known = new Map(
+      (await storedRows([...last.values()], false)).map((row) => [numberKey({ ...row, jobId: row.job_id }), row]),
+    );
+    const rows = [...last].map(([key, execution]) => {
+      const row = known.get(key);
+      if (!row) throw new Error(`no execution ${execution.number} of job ${execution.jobId} for ${execution.thing}`);
+      if (row.newest === 1 && row.status !== execution.status) {
+        changes.add(execution, row.status, -1);
+        changes.add(execution, execution.status, 1);
+      }
+      return toRow(execution, row.carrier, row.newest === 1);
+    });
+    await upsert(rows);
+    await recordSuccesses([...last.values()].filter(hasSucceeded));
+    const removed = [...last.values()].filter((execution) => execution.status === 'REMOVED');
+    await waitAgain(db, removed, ['REMOVED']);
+    await changes.save(db);
+  }
+
   return {
     pendingMany,
 
     async get(jobId, thing, number) {
       if (number !== undefined && number > maxNumber) return undefined;
-      let query = db.selectFrom('execution').selectAll().where('job_id', '=', jobId).where('thing', '=', thing);
+      let query = joinedExecutions(db).where('execution.job_id', '=', jobId).where('thing', '=', thing);
       query = number === undefined ? query.where('newest', '=', 1) : query.where('number', '=', number);
       const row = await query.executeTakeFirst();
       return row && toExecution(row);
     },
 
     async getMany(keys) {
-      const executions = (await rowsOf(keys, true)).map(toExecution);
-      return new Map(executions.map((execution) => [pairKey(execution), execution]));
+      const found = new Map<string, Execution>();
+      for (const chunk of pairLookups(keys)) {
+        const rows = await joinedExecutions(db).where(isOneOf('execution', chunk)).where('newest', '=', 1).execute();
+        for (const row of rows) found.set(pairKey({ jobId: row.job_id, thing: row.thing }), toExecution(row));
+      }
+      return found;
     },
 
     async pending(thing) {
@@ -143,32 +141,28 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
     },
 
     async ofThing(thing, page, { status, carrier }) {
-      let query = db
-        .selectFrom('execution')
-        .selectAll()
+      let query = joinedExecutions(db)
         .where('thing', '=', thing)
         .where('newest', '=', 1)
         .orderBy('queued_at', 'desc')
-        .orderBy('job_id', 'desc')
+        .orderBy('execution.job_id', 'desc')
         .limit(page.limit + 1);
-      if (status !== undefined) query = query.where('status', '=', status);
+      if (status !== undefined) query = query.where(isShownAs(status));
       if (carrier !== undefined) query = query.where('carrier', '=', carrier);
       if (page.after !== undefined) {
         const { at, id } = parseTimeKey(page.after, 'InvalidRequestException');
-        query = query.where((eb) => eb(eb.refTuple('queued_at', 'job_id'), '<', eb.tuple(at, id)));
+        query = query.where((eb) => eb(eb.refTuple('queued_at', 'execution.job_id'), '<', eb.tuple(at, id)));
       }
       return toPage(await query.execute(), page, toExecution, (row) => timeKey(row.queued_at, row.job_id));
     },
 
     async ofJob(jobId, page, { status }) {
-      let query = db
-        .selectFrom('execution')
-        .selectAll()
-        .where('job_id', '=', jobId)
+      let query = joinedExecutions(db)
+        .where('execution.job_id', '=', jobId)
         .where('newest', '=', 1)
         .orderBy('thing')
         .limit(page.limit + 1);
-      if (status !== undefined) query = query.where('status', '=', status);
+      if (status !== undefined) query = query.where(isShownAs(status));
       if (page.after !== undefined) query = query.where('thing', '>', page.after);
       return toPage(await query.execute(), page, toExecution, (row) => row.thing);
     },
@@ -180,21 +174,22 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
         .where('job_id', '=', jobId)
         .groupBy('status')
         .execute();
+      const end = await db.selectFrom('job_end').selectAll().where('job_id', '=', jobId).executeTakeFirst();
+      if (end?.deleted === 1) return noExecutions;
       const counts = { ...noExecutions };
       for (const row of rows) counts[row.status] = row.total;
-      return counts;
+      return countsAsEnded(counts, end && toJobEnd(end));
     },
 
     async lastQueuedAt(things) {
       const found = new Map(things.map((thing) => [thing, 0]));
       for (const chunk of lookups(things)) {
-        const rows = await db
-          .selectFrom('execution')
-          .select((eb) => ['thing', eb.fn.max<number>('queued_at').as('at')])
-          .where('thing', 'in', chunk)
-          .groupBy('thing')
-          .execute();
-        for (const row of rows) found.set(row.thing, row.at);
+        // One look into the index a thing, however many jobs it has had.
+        const { rows } = await sql<{ thing: string; at: number | null }>`
+          with asked (thing) as (values ${sql.join(chunk.map((thing) => sql`(${thing})`))})
+          select asked.thing as thing, (select queued_at from execution where execution.thing = asked.thing
+            order by queued_at desc limit 1) as at from asked`.execute(db);
+        for (const row of rows) found.set(row.thing, row.at ?? 0);
       }
       return found;
     },
@@ -209,6 +204,10 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
             .on('execution.newest', '=', 1),
         )
         .where('job_waiting.job_id', '=', jobId)
+        // What waited when its job ended is deleted by the sweep.
+        .innerJoin('job', (join) =>
+          join.onRef('job.id', '=', 'job_waiting.job_id').on('job.status', '=', 'IN_PROGRESS'),
+        )
         .select(['job_waiting.thing', 'execution.number'])
         .orderBy('job_waiting.thing')
         .limit(limit)
@@ -235,25 +234,12 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
     async withdrawn(things) {
       const found = new Set<string>();
       for (const chunk of lookups(things)) {
-        const rows = await db
-          .selectFrom('execution')
-          .select('thing')
-          .where('thing', 'in', chunk)
-          .where('carrier', '=', 'job')
-          .where('status', 'in', endedByService)
-          .where((eb) =>
-            eb.not(
-              eb.exists(
-                eb
-                  .selectFrom('execution as later')
-                  .select('later.thing')
-                  .whereRef('later.thing', '=', 'execution.thing')
-                  .whereRef('later.queued_at', '>', 'execution.queued_at')
-                  .where('later.carrier', '=', 'job'),
-              ),
-            ),
-          )
-          .execute();
+        const { rows } = await sql<{ thing: string }>`
+          with asked (thing) as (values ${sql.join(chunk.map((thing) => sql`(${thing})`))})
+          select asked.thing as thing from asked where (select ${shownStatus} from execution
+            left join job_end on job_end.job_id = execution.job_id
+            where execution.thing = asked.thing and execution.carrier = 'job' and ${isThere}
+            order by execution.queued_at desc limit 1) in (${sql.join(endedByService)})`.execute(db);
         for (const row of rows) found.add(row.thing);
       }
       return found;
@@ -265,6 +251,8 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
           eb
             .selectFrom('execution')
             .innerJoin('job', 'job.id', 'execution.job_id')
+            .leftJoin('job_end', 'job_end.job_id', 'job.id')
+            .where(isThere)
             .where('execution.thing', '=', thing)
             .where('execution.newest', '=', 1)
             .where('execution.status', '!=', 'REMOVED')
@@ -294,7 +282,7 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
       for (const execution of executions) {
         newest.set(pairKey(execution), Math.max(execution.number, newest.get(pairKey(execution)) ?? 0));
       }
-      const replaced = (await rowsOf(executions, true)).map(toExecution);
+      const replaced = (await storedRows(executions, true)).map((row) => ({ ...row, jobId: row.job_id }));
       for (const old of replaced) {
         if (old.number > (newest.get(pairKey(old)) ?? 0)) newest.set(pairKey(old), old.number);
         else changes.add(old, old.status, -1);
@@ -322,30 +310,7 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
       await changes.save(db);
     },
 
-    async updateMany(executions) {
-      // A list may hold several changes of one execution: the last one holds.
-      const last = new Map(executions.map((execution) => [numberKey(execution), execution]));
-      const changes = new CountChanges(shards);
-      const known = new Map(
-        (await rowsOf([...last.values()], false)).map((row) => [numberKey({ ...row, jobId: row.job_id }), row]),
-      );
-      const rows = [...last].map(([key, execution]) => {
-        const row = known.get(key);
-        if (!row) throw new Error(`no execution ${execution.number} of job ${execution.jobId} for ${execution.thing}`);
-        if (row.newest === 1 && row.status !== execution.status) {
-          changes.add(execution, row.status, -1);
-          changes.add(execution, execution.status, 1);
-        }
-        return toRow(execution, row.carrier, row.newest === 1);
-      });
-      await upsert(rows);
-      await recordSuccesses([...last.values()].filter(hasSucceeded));
-      await waitAgain(
-        db,
-        [...last.values()].filter((execution) => execution.status === 'REMOVED'),
-      );
-      await changes.save(db);
-    },
+    updateMany,
 
     async delete(jobId, thing, number) {
       const gone = await db
@@ -379,35 +344,38 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
       await changes.save(db);
     },
 
-    async endQueued(jobId, status, at) {
-      const ended = await db
-        .updateTable('execution')
-        .set((eb) => ({ status, version: eb('version', '+', 1), updated_at: at, times_out_at: null }))
-        .where('job_id', '=', jobId)
-        .where('status', '=', 'QUEUED')
-        .returning(['thing', 'newest'])
+    async endAll(jobId, { at, force }) {
+      await db
+        .insertInto('job_end')
+        .values({ job_id: jobId, ended_at: at, forced: flag(force), deleted: 0 })
         .execute();
-      const changes = new CountChanges(shards);
-      for (const row of ended.filter((each) => each.newest === 1)) {
-        changes.add({ jobId, thing: row.thing }, 'QUEUED', -1);
-        changes.add({ jobId, thing: row.thing }, status, 1);
-      }
-      await changes.save(db);
-      const things = ended.map((row) => row.thing);
-      if (status === 'REMOVED') {
-        await waitAgain(
-          db,
-          things.map((thing) => ({ jobId, thing })),
-        );
-      }
-      return things;
     },
 
-    async timedOut(now, limit) {
+    async toSweep(limit) {
       const rows = await db
-        .selectFrom('execution')
-        .selectAll()
+        .selectFrom('job_end')
+        .select('job_id')
+        .orderBy('ended_at')
+        .orderBy('job_id')
+        .limit(limit)
+        .execute();
+      return rows.map((row) => row.job_id);
+    },
+
+    sweep: (jobId, limit) => sweepJob(db, jobId, limit, updateMany),
+
+    async retryAfter(jobId, after, limit) {
+      const things = await failedAfter(db, jobId, after, limit);
+      await waitAgain(db, pairsOf(jobId, things), failures);
+      return things.length < limit ? undefined : things.at(-1);
+    },
+
+    retry: (jobId, things) => waitAgain(db, pairsOf(jobId, things), failures),
+
+    async timedOut(now, limit) {
+      const rows = await joinedExecutions(db)
         .where('times_out_at', '<=', now)
+        .where(stillRuns)
         .orderBy('times_out_at')
         .limit(limit)
         .execute();
@@ -415,15 +383,23 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
     },
 
     async nextTimeout() {
-      const row = await db
-        .selectFrom('execution')
-        .select((eb) => eb.fn.min<number | null>('times_out_at').as('at'))
+      const row = await joinedExecutions(db)
+        .clearSelect()
+        .select('times_out_at as at')
         .where('times_out_at', 'is not', null)
+        .where(stillRuns)
+        .orderBy('times_out_at')
+        .limit(1)
         .executeTakeFirst();
       return row?.at ?? undefined;
     },
   };
 }
+
+const pairsOf = (jobId: string, things: readonly string[]): Pair[] => things.map((thing) => ({ jobId, thing }));
+
+/** The end of its job has not ended it. */
+const stillRuns = sql<SqlBool>`${shownStatus} = execution.status`;
 
 const noExecutions: ExecutionCounts & Record<ExecutionStatus, number> = {
   QUEUED: 0,

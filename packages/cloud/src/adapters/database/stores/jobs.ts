@@ -1,9 +1,10 @@
+import { jobConfiguration } from '../../../domain/jobs/configuration.ts';
 import type { Job } from '../../../domain/jobs/job.ts';
 import type { JobStore } from '../../../ports/storage.ts';
 import { flag, lookups, parseTimeKey, present, timeKey, toPage } from '../rows.ts';
-import type { JobRow, Queries } from '../schema.ts';
+import type { Flag, JobRow, Queries } from '../schema.ts';
 
-const toJob = (row: JobRow): Job => ({
+const toJob = (row: JobRow & { sweeping: string | null }): Job => ({
   id: row.id,
   deploymentId: row.deployment_id,
   carrier: row.carrier,
@@ -16,6 +17,8 @@ const toJob = (row: JobRow): Job => ({
   createdAt: row.created_at,
   updatedAt: row.updated_at,
   ...present({ completedAt: row.completed_at, rateState: row.rate_state, rolloutAfter: row.rollout_after }),
+  ...present({ retryAfter: row.retry_after }),
+  ...(row.sweeping === null ? {} : { sweeping: true }),
 });
 
 const toRow = (job: Job): JobRow => ({
@@ -36,28 +39,39 @@ const toRow = (job: Job): JobRow => ({
   completed_at: job.completedAt ?? null,
   rate_state: job.rateState ?? null,
   rollout_after: job.rolloutAfter ?? null,
+  retry_after: job.retryAfter ?? null,
+  may_abort: flag(jobConfiguration(job).abortConfig !== undefined),
 });
 
+const failures = ['FAILED', 'REJECTED', 'TIMED_OUT'] as const;
+
 export function jobStore(db: Queries): JobStore {
+  /** Those that were not deleted. */
+  const jobs = () =>
+    db
+      .selectFrom('job')
+      .leftJoin('job_end', 'job_end.job_id', 'job.id')
+      .where((eb) => eb.or([eb('job_end.deleted', 'is', null), eb('job_end.deleted', '=', 0)]))
+      .selectAll('job')
+      .select('job_end.job_id as sweeping');
+
   return {
     async get(id) {
-      const row = await db.selectFrom('job').selectAll().where('id', '=', id).executeTakeFirst();
+      const row = await jobs().where('job.id', '=', id).executeTakeFirst();
       return row && toJob(row);
     },
 
     async getMany(ids) {
       const found = new Map<string, Job>();
       for (const chunk of lookups(ids)) {
-        const rows = await db.selectFrom('job').selectAll().where('id', 'in', chunk).execute();
+        const rows = await jobs().where('job.id', 'in', chunk).execute();
         for (const row of rows) found.set(row.id, toJob(row));
       }
       return found;
     },
 
     async list(page, { status, groupName }) {
-      let query = db
-        .selectFrom('job')
-        .selectAll()
+      let query = jobs()
         .where('carrier', '=', 'job')
         .orderBy('created_at', 'desc')
         .orderBy('id', 'desc')
@@ -82,7 +96,18 @@ export function jobStore(db: Queries): JobStore {
         .where((eb) =>
           eb.or([
             eb('rollout_after', 'is not', null),
-            eb('configuration', 'is not', null),
+            eb('retry_after', 'is not', null),
+            eb.and([
+              eb('may_abort', '=', 1),
+              eb.exists(
+                eb
+                  .selectFrom('job_counts')
+                  .select('job_id')
+                  .whereRef('job_counts.job_id', '=', 'job.id')
+                  .where('job_counts.status', 'in', failures)
+                  .where('job_counts.total', '>', 0),
+              ),
+            ]),
             eb.exists(eb.selectFrom('job_waiting').select('thing').whereRef('job_waiting.job_id', '=', 'job.id')),
           ]),
         )
@@ -95,9 +120,7 @@ export function jobStore(db: Queries): JobStore {
     async inProgressForGroups(groups) {
       const found: Job[] = [];
       for (const chunk of lookups(groups)) {
-        const rows = await db
-          .selectFrom('job')
-          .selectAll()
+        const rows = await jobs()
           .where('target_kind', '=', 'thinggroup')
           .where('target_name', 'in', chunk)
           .where('status', '=', 'IN_PROGRESS')
@@ -114,14 +137,22 @@ export function jobStore(db: Queries): JobStore {
     async update(job) {
       const { id, ...row } = toRow(job);
       await db.updateTable('job').set(row).where('id', '=', id).execute();
-      if (job.status !== 'IN_PROGRESS') await db.deleteFrom('job_waiting').where('job_id', '=', id).execute();
     },
 
-    async delete(id) {
-      await db.deleteFrom('job_waiting').where('job_id', '=', id).execute();
-      await db.deleteFrom('job_counts').where('job_id', '=', id).execute();
-      await db.deleteFrom('execution').where('job_id', '=', id).execute();
-      await db.deleteFrom('job').where('id', '=', id).execute();
+    async delete(id, at) {
+      const there = await db
+        .updateTable('job')
+        .set({ status: 'CANCELED' })
+        .where('id', '=', id)
+        .returning('id')
+        .executeTakeFirst();
+      if (there === undefined) return; // Its rows went with an earlier delete.
+      const deleted: Flag = 1;
+      await db
+        .insertInto('job_end')
+        .values({ job_id: id, ended_at: at, forced: 1, deleted })
+        .onConflict((conflict) => conflict.column('job_id').doUpdateSet({ deleted }))
+        .execute();
     },
   };
 }

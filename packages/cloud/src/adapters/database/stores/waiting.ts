@@ -1,4 +1,5 @@
 import { type SqlBool, sql } from 'kysely';
+import type { ExecutionStatus } from '../../../domain/jobs/job.ts';
 import { pairLookups } from '../rows.ts';
 import type { Queries } from '../schema.ts';
 
@@ -93,9 +94,18 @@ export async function leaveJobs(db: Queries, group: string, thing?: string): Pro
   }
 }
 
-/** Executions that have ended as REMOVED count no more: their things wait again as far as they are members. */
-export async function waitAgain(db: Queries, removed: readonly Pair[]): Promise<void> {
-  for (const chunk of pairLookups(removed)) {
+export const failures = ['FAILED', 'REJECTED', 'TIMED_OUT'] as const;
+
+/**
+ * The things wait again, as far as they are members and their newest execution is in one of these statuses: REMOVED ones count
+ * no more, failed ones are tried again.
+ */
+export async function waitAgain(
+  db: Queries,
+  pairs: readonly Pair[],
+  statuses: readonly ExecutionStatus[],
+): Promise<void> {
+  for (const chunk of pairLookups(pairs)) {
     await db
       .insertInto('job_waiting')
       .columns(['job_id', 'thing'])
@@ -111,7 +121,7 @@ export async function waitAgain(db: Queries, removed: readonly Pair[]): Promise<
           )
           .where(isOneOf('execution', chunk))
           .where('execution.newest', '=', 1)
-          .where('execution.status', '=', 'REMOVED')
+          .where('execution.status', 'in', statuses)
           .where('job.status', '=', 'IN_PROGRESS')
           .where('job.target_kind', '=', 'thinggroup')
           .select(['execution.job_id', 'execution.thing'])
@@ -120,4 +130,24 @@ export async function waitAgain(db: Queries, removed: readonly Pair[]): Promise<
       .onConflict((conflict) => conflict.doNothing())
       .execute();
   }
+}
+
+/** Things, by name, whose newest execution of the job has failed; one walk of the index for each kind of failure. */
+export async function failedAfter(db: Queries, jobId: string, after: string, limit: number): Promise<string[]> {
+  const found: string[] = [];
+  for (const status of failures) {
+    const rows = await db
+      .selectFrom('execution')
+      .select('thing')
+      .where('job_id', '=', jobId)
+      .where('status', '=', status)
+      .where('newest', '=', 1)
+      .where('thing', '>', after)
+      .orderBy('thing')
+      .limit(limit)
+      .execute();
+    found.push(...rows.map((row) => row.thing));
+  }
+  // As the database orders them: by bytes.
+  return found.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))).slice(0, limit);
 }
