@@ -7,7 +7,7 @@ import { type LoaderDeps, loadArtifacts } from './artifact-loader.ts';
 import { type ArtifactPlan, planArtifacts } from './artifact-plan.ts';
 import type { ComponentFiles, ComponentPaths } from './components.ts';
 import { createDockerImages } from './docker-images.ts';
-import { listFolder, removeFolder } from './folders.ts';
+import { isThere, listFolder, removeFolder } from './folders.ts';
 import { importArtifact } from './local-artifacts.ts';
 import { createRecipeFiles } from './recipe-files.ts';
 import { checkComponent, isSafeName, storeLayout } from './store-layout.ts';
@@ -97,7 +97,11 @@ export function createComponentFiles(deps: ComponentFilesDeps): ComponentFiles {
     },
 
     async prune(keep) {
-      const gone = await recipes.pruneRecipes(keep);
+      const gone: Recipe[] = [];
+      for (const recipe of await recipes.pruneRecipes(keep)) {
+        // Without this folder nothing of the version was ever loaded: its images are not ours to remove.
+        if (await isThere(placeOf(recipe).at.artifacts)) gone.push(recipe);
+      }
       for (const folder of [layout.artifacts, layout.decompressed, layout.unfinished]) {
         for (const name of await listFolder(folder)) await pruneVersions(join(folder, name), name, keep);
       }

@@ -193,6 +193,8 @@ test('component files pull the images of a recipe, and remove those that no kept
     await files.fetchArtifacts([{ recipe, arn: 'arn' }], never);
   }
   expect((await calls()).filter((call) => call.startsWith('pull'))).toEqual(['pull|--quiet|c|']);
+  // Resolved, but never loaded: its image may be someone else's.
+  await files.putRecipe(recipeOf('3.0.0', 'docker:d:1'), 'arn');
   await files.prune(new Set(['com.example.A@2.0.0']));
   expect((await calls()).filter((call) => call.startsWith('image|rm'))).toEqual(['image|rm|a:1|']);
   expect(await stat(join(folder, 'packages', 'recipes'))).toBeDefined();

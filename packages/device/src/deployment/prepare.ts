@@ -62,8 +62,8 @@ export async function prepare(
   const after = groupsAfter(document, groupOf(document), groups, membership);
   const resolved = await resolveComponents(rootsOf(after), deps, signal);
   refuseOtherNucleus(resolved, deps.nucleus);
-  requireImageServices(resolved, deps.attributes);
   onResolved([...resolved].map(([name, { version }]) => `${name}@${version}`));
+  requireImageServices(resolved, deps.attributes);
   const loaded = [...resolved].flatMap(([name, resolution]) => (deps.builtins.has(name) ? [] : [resolution]));
   await deps.files.fetchArtifacts(loaded, signal);
   const timestamp = deps.settings().mergeTime(document.creationTimestamp);
