@@ -169,6 +169,13 @@ export const rooms: readonly Room[] = [
     instead: 'nucleus only connects rooms',
   },
   {
+    name: 'device/cases',
+    path: 'packages/device/src/cases.ts',
+    ours: [],
+    node: ['node:fs', 'node:path'],
+    instead: 'it reads tests, and runs none',
+  },
+  {
     name: 'device/nucleus',
     path: 'packages/device/src/own-configuration.ts',
     ours: ['device', 'kit', 'model', 'protocol'],

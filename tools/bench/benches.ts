@@ -1,3 +1,4 @@
+import { artifact } from './artifact.ts';
 import type { Figure } from './figure.ts';
 import { fleet } from './fleet.ts';
 import { storms } from './fleet-storms.ts';
@@ -11,6 +12,7 @@ import { overMqtt } from './rollout/over-mqtt.ts';
 /** Every bench by the name it is run with; the first part of a name runs all that begin with it. */
 export const benches: ReadonlyMap<string, () => Promise<Figure[]>> = new Map([
   ['one-device', oneDevice],
+  ['artifact', artifact],
   ['fleet', async () => [...(await fleet()), ...(await storms())]],
   ['mqtt', mqttBench],
   ['rollout-in-process', inProcess],

@@ -6,6 +6,7 @@ import { componentCommand } from './commands/component.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { deviceCommand } from './commands/device.ts';
 import { provisionCommand } from './commands/provision.ts';
+import { recipeCommand } from './commands/recipe.ts';
 import { retryCommand } from './commands/retry.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { upCommand } from './commands/up.ts';
@@ -23,6 +24,7 @@ const commands = [
   deviceCommand,
   provisionCommand,
   componentCommand,
+  recipeCommand,
   deployCommand,
   retryCommand,
   simulateCommand,

@@ -5,6 +5,8 @@ export const tokenExchangeService = 'aws.greengrass.TokenExchangeService';
 /** Plugins of the Java nucleus that components depend on, and what stands for them here. */
 const components: readonly (readonly [name: string, version: string, configuration: Record<string, number>])[] = [
   [tokenExchangeService, '2.0.3', { port: 0 }],
+  // That images are wanted; the docker program is the device's own.
+  ['aws.greengrass.DockerApplicationManager', '2.0.12', {}],
   // Nothing of these is here: what depends on them only to have them on the device runs all the same.
   ['aws.greengrass.Cli', '2.13.0', {}],
   ['aws.greengrass.LogManager', '2.3.7', {}],

@@ -37,13 +37,13 @@ function effect(arrival: Arrival, ...records: readonly DeploymentRecord[]): stri
 }
 
 describe('a job', () => {
-  test('joins the queue once, and as another deployment when it was queued again', () => {
+  test('case 60: joins the queue once, and as another deployment when it was queued again', () => {
     expect(effect(jobArrives('a'))).toEqual(['+job/a/1']);
     expect(effect(jobArrives('a'), record(job('a'), 'QUEUED'))).toEqual([]);
     expect(effect(jobArrives('a', 2), record(job('a'), 'APPLYING'))).toEqual(['+job/a/2']);
   });
 
-  test('cancels another job that has changed nothing yet, and only that', () => {
+  test('case 65: cancels another job that has changed nothing yet, and only that', () => {
     const others = [
       record(job('q'), 'QUEUED'),
       record(job('p'), 'PREPARING'),
@@ -60,14 +60,14 @@ describe('a job', () => {
     expect(effect(jobArrives('a'), record(job('a'), 'ENDED'), other)).toEqual(['?job/a/1']);
   });
 
-  test('that is no more is cancelled while it has changed nothing, a shadow deployment never by that', () => {
+  test('case 65: that is no more is cancelled while it has changed nothing, a shadow deployment never by that', () => {
     const open = [record(job('a'), 'PREPARING'), record(job('b'), 'ROLLING_BACK'), record(shadow('s'), 'PREPARING')];
     expect(effect({ kind: 'no-job' }, ...open)).toEqual(['-job/a/1']);
   });
 });
 
 describe('a shadow deployment', () => {
-  test('takes the place of the one before it, whatever jobs there are', () => {
+  test('case 61: takes the place of the one before it, whatever jobs there are', () => {
     const open = [record(shadow('a'), 'PREPARING'), record(job('j'), 'QUEUED')];
     expect(effect(shadowArrives('b'), ...open)).toEqual(['+shadow/b', '-shadow/a']);
     expect(effect(shadowArrives('b'), record(shadow('a'), 'APPLYING'))).toEqual(['+shadow/b']);

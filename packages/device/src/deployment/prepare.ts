@@ -5,6 +5,7 @@ import { interpolateConfiguration } from '@greensward/model/interpolate';
 import type { ComponentFiles } from '../components/components.ts';
 import type { ComponentSet, GroupRecord, RunWith, SetEntry } from '../store/records.ts';
 import type { DataPlane } from '../uplink/data-plane.ts';
+import { requireImageServices } from './image-services.ts';
 import { type Resolution, type ResolveDeps, resolveComponents } from './resolve-components.ts';
 import { groupsAfter, rootsOf, sourcesOf } from './roots.ts';
 import { buildSpecs, type SpecContext } from './specs.ts';
@@ -38,9 +39,6 @@ export interface Prepared {
   readonly groups: Readonly<Record<string, GroupRecord>>;
 }
 
-/** Components whose artifacts are loaded at once. */
-const parallelComponents = 2;
-
 const knownCapabilities: ReadonlySet<string> = new Set(['LINUX_RESOURCE_LIMITS', 'SUB_DEPLOYMENTS']);
 
 /**
@@ -65,8 +63,9 @@ export async function prepare(
   const resolved = await resolveComponents(rootsOf(after), deps, signal);
   refuseOtherNucleus(resolved, deps.nucleus);
   onResolved([...resolved].map(([name, { version }]) => `${name}@${version}`));
+  requireImageServices(resolved, deps.attributes);
   const loaded = [...resolved].flatMap(([name, resolution]) => (deps.builtins.has(name) ? [] : [resolution]));
-  await fetchAll(loaded, deps.files, signal);
+  await deps.files.fetchArtifacts(loaded, signal);
   const timestamp = deps.settings().mergeTime(document.creationTimestamp);
   const setOver = (over: ComponentSet) => componentSet(document, resolved, over, after, deps, timestamp);
   const set = setOver(current);
@@ -98,29 +97,6 @@ function refuseOtherNucleus(resolved: ReadonlyMap<string, Resolution>, nucleus: 
     'UNAUTHORIZED_NUCLEUS_MINOR_VERSION_UPDATE',
     `${nucleus.component} ${asked.version} is asked for, but this runtime is ${nucleus.version} and does not replace itself`,
   );
-}
-
-/** Loads the artifacts of all components. After the first failure the others are ended, and that failure is thrown. */
-async function fetchAll(
-  components: readonly Resolution[],
-  files: Pick<ComponentFiles, 'fetchArtifacts'>,
-  signal: AbortSignal,
-): Promise<void> {
-  const failure = new AbortController();
-  const either = AbortSignal.any([signal, failure.signal]);
-  const queue = components.values();
-  const workers = Array.from({ length: parallelComponents }, async () => {
-    try {
-      for (const { recipe, arn } of queue) {
-        either.throwIfAborted();
-        await files.fetchArtifacts(recipe, arn, either);
-      }
-    } catch (error) {
-      failure.abort(error);
-    }
-  });
-  await Promise.all(workers);
-  either.throwIfAborted();
 }
 
 function componentSet(
