@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type InProcessCloud, openInProcessCloud } from '@greensward/cloud/in-process';
 import { type Cancel, type Ids, seededChance, silentLog, type Timers } from '@greensward/kit';
-import type { JobConfiguration } from '@greensward/model/rollout';
 import { thingGroupArn } from '@greensward/protocol/arn';
+import type { DeploymentIoTJobConfiguration } from '@greensward/protocol/greengrassv2';
 import { jobTopic } from '@greensward/protocol/topics';
 import { type Behaviour, drawFate, type Fate, flawless } from '@greensward/simulator/behaviour';
 import { type DeviceCourse, forecast } from '@greensward/simulator/forecast';
@@ -60,7 +60,7 @@ class Rollout {
   /** Transactions under way, and devices that are waiting for an answer. */
   #busy = 0;
 
-  async run(folder: string, config: JobConfiguration, fates: readonly Fate[]): Promise<readonly Course[]> {
+  async run(folder: string, config: DeploymentIoTJobConfiguration, fates: readonly Fate[]): Promise<readonly Course[]> {
     const ids: Ids = {
       uuid: () => crypto.randomUUID(),
       random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
@@ -178,7 +178,7 @@ const criterion = { failureType: 'ALL', action: 'CANCEL' } as const;
  */
 const gapMs = 1000;
 
-test.each<{ name: string; config: JobConfiguration; behaviour: Behaviour; aborts?: true }>([
+test.each<{ name: string; config: DeploymentIoTJobConfiguration; behaviour: Behaviour; aborts?: true }>([
   { name: 'no limit', config: { timeoutConfig: { inProgressTimeoutInMinutes: 2 } }, behaviour: mixed },
   {
     name: 'a constant rate',
