@@ -37,6 +37,7 @@ function bench(running: Readonly<Record<string, string>> = {}): Bench {
       files,
       attributes: { os: 'linux' },
       nucleus: { component: 'aws.greengrass.Nucleus', version: '2.18.0' },
+      builtins: new Map(),
       running: (name) => running[name],
       dataPlane: {
         resolve: (candidate, ...rest) => {
