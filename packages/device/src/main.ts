@@ -1,4 +1,5 @@
-// The device runtime as a program: `main.ts --root DIR [--config FILE]`; `main.ts explain --root DIR [COMPONENT [POINTER]]`. Exit codes: 0 stopped, 1 failed, 2 wrong usage.
+// The device runtime as a program: `main.ts --root DIR [--config FILE]`; `main.ts explain --root DIR [COMPONENT [POINTER]]`. Exit codes: 0 stopped, 1 failed, 2 wrong usage, 101 stopped for a reboot.
+import { spawn } from 'node:child_process';
 import { appendFileSync, chmodSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -11,6 +12,8 @@ import { createServiceNotifier } from './service-notifier.ts';
 import { readTlsMaterial } from './uplink/tls-material.ts';
 
 const logLimit = 10 * 1024 * 1024;
+/** After the command to reboot the operating system ends us within this time, or there was no reboot. */
+const rebootWaitMs = 60_000;
 
 function readArguments(): { root: string; config: string } {
   try {
@@ -126,8 +129,9 @@ async function main(): Promise<void> {
     return nucleus;
   };
   /** In this process: whoever started it keeps its child, and nothing is lost when nobody would start it again. */
-  const restart = () => {
+  const restart = (kind: 'restart' | 'reboot') => {
     if (stopping) return;
+    if (kind === 'reboot') return reboot();
     starting = Promise.resolve(starting).then(async (nucleus) => {
       await nucleus?.stop();
       return start();
@@ -138,10 +142,46 @@ async function main(): Promise<void> {
       process.exit(1);
     });
   };
+  /** Ends with 101 once the operating system ends us; should it not, so that whoever starts us again goes on. */
+  const reboot = () => {
+    const command = (current?.config() ?? config).rebootCommand;
+    stopping = true;
+    service.stopping();
+    const end = () => process.exit(101);
+    process.on('SIGTERM', end);
+    process.on('SIGINT', end);
+    Promise.resolve(starting)
+      .then((nucleus) => nucleus?.stop())
+      .then(() => runReboot(command, log))
+      .then(() => {
+        systemTimers.after(rebootWaitMs, () => {
+          log.error('the device has not rebooted', { command });
+          end();
+        });
+      })
+      .catch((error: unknown) => {
+        log.error('the device cannot be rebooted', { command, reason: messageOf(error) });
+        console.error(`the device cannot be rebooted: ${messageOf(error)}`);
+        end();
+      });
+  };
   starting = start();
   await starting;
   service.ready(`core device ${config.thingName}`);
   log.info('device runtime started', { thing: config.thingName, version: config.nucleusVersion, pid: process.pid });
+}
+
+/** Resolves when the command has ended well; it may end us before. */
+function runReboot([program = '', ...args]: readonly string[], log: Log): Promise<void> {
+  log.warn('rebooting the device', { program, args });
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: 'ignore' });
+    child.once('error', reject);
+    child.once('exit', (code, signal) => {
+      if (code === 0) resolve();
+      else reject(new Error(`${program} ended with ${code ?? signal}`));
+    });
+  });
 }
 
 function levelOf(level: 'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR'): LogLevel {

@@ -27,8 +27,8 @@ import type { TlsMaterial } from './uplink/tls-material.ts';
 /** The component by which a device runtime reports itself. */
 const nucleusComponent = 'aws.greengrass.Nucleus';
 
-/** A stage that waits for the network tries this long without progress before its deployment fails. */
-const networkLimitMs = 24 * 3_600_000;
+/** Nobody subscribes to updates yet: that needs the IPC of components. */
+const noSubscribers = { names: () => [], ask: () => () => {}, tellDone: () => {} };
 
 export interface NucleusDeps {
   readonly rootPath: string;
@@ -44,8 +44,11 @@ export interface NucleusDeps {
   readonly environment: Readonly<Record<string, string>>;
   /** The runtime cannot go on; it is to end, and to be started again. */
   readonly onFatal: (error: unknown) => void;
-  /** A deployment changed what only a new start takes over: the runtime is to be stopped and started again. */
-  readonly onRestart: () => void;
+  /**
+   * The runtime is to be stopped and started again (a deployment changed what only a new start takes over, or a bootstrap step asks
+   * for it), or stopped and the device rebooted. The journal is as it is to go on from.
+   */
+  readonly onRestart: (kind: 'restart' | 'reboot') => void;
 }
 
 /** A device runtime at work. */
@@ -97,7 +100,7 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     log,
     timers,
     ids,
-    retryLimitMs: networkLimitMs,
+    retryLimitMs: config.deploymentLimits.networkMs,
   });
   const logs = createComponentLogs({
     folder: join(config.rootPath, 'logs'),
@@ -134,7 +137,7 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     const effects = own.take(set);
     if (effects.restart) {
       log.info('the runtime starts again with its new configuration');
-      deps.onRestart();
+      deps.onRestart('restart');
       return 'restart';
     }
     if (effects.credentials) tokenExchange.forget();
@@ -158,7 +161,12 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     nucleus: { component: nucleusComponent, version: config.nucleusVersion },
     running: (name) => store.components().get(name)?.version,
     retrying: (work, signal) =>
-      retrying({ timers, ids, log, retryLimitMs: networkLimitMs }, 'a call to the cloud', signal, work),
+      retrying(
+        { timers, ids, log, retryLimitMs: config.deploymentLimits.networkMs },
+        'a call to the cloud',
+        signal,
+        work,
+      ),
     specContext,
     checkNucleus: own.check,
     settings: () => ({
@@ -170,6 +178,11 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
           : created;
       },
     }),
+    timers,
+    limits: () => own.current().deploymentLimits,
+    updates: noSubscribers,
+    validators: noSubscribers,
+    onRestart: deps.onRestart,
     beforeBringUp,
     onReplaced: (before) =>
       live.replaced(new Map([...before].map(([name, { configuration }]) => [name, configuration]))),

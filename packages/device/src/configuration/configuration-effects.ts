@@ -20,6 +20,8 @@ const live = [
   'fleetStatusIntervalMs',
   'interpolateComponentConfiguration',
   'deploymentConfigurationTimeSource',
+  'deploymentLimits',
+  'rebootCommand',
   'ignored',
 ] as const satisfies readonly (keyof DeviceConfig)[];
 

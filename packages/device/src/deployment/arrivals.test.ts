@@ -37,13 +37,13 @@ function effect(arrival: Arrival, ...records: readonly DeploymentRecord[]): stri
 }
 
 describe('a job', () => {
-  test('joins the queue once, and as another deployment when it was queued again', () => {
+  test('case 60, case 64: joins the queue once, and as another deployment when it was queued again', () => {
     expect(effect(jobArrives('a'))).toEqual(['+job/a/1']);
     expect(effect(jobArrives('a'), record(job('a'), 'QUEUED'))).toEqual([]);
-    expect(effect(jobArrives('a', 2), record(job('a'), 'APPLYING'))).toEqual(['+job/a/2']);
+    expect(effect(jobArrives('a', 2), record(job('a'), 'APPLYING'))).toEqual(['+job/a/2', '-job/a/1']);
   });
 
-  test('cancels another job that has changed nothing yet, and only that', () => {
+  test('cancels another job wherever it is, but where it goes back already, and no shadow deployment', () => {
     const others = [
       record(job('q'), 'QUEUED'),
       record(job('p'), 'PREPARING'),
@@ -51,7 +51,10 @@ describe('a job', () => {
       record(job('r'), 'ROLLING_BACK'),
       record(shadow('s'), 'QUEUED'),
     ];
-    expect(effect(jobArrives('a'), ...others)).toEqual(['+job/a/1', '-job/q/1', '-job/p/1']);
+    expect(effect(jobArrives('a'), ...others)).toEqual(['+job/a/1', '-job/q/1', '-job/p/1', '-job/x/1']);
+    expect(effect(jobArrives('a'), { ...record(job('x'), 'APPLYING'), cancelled: true })).toEqual(['+job/a/1']);
+    expect(effect(jobArrives('a'), record(job('x'), 'BOOTSTRAPPING'))).toEqual(['+job/a/1', '-job/x/1']);
+    expect(effect(jobArrives('a'), record(job('x'), 'ROLLBACK_BOOTSTRAPPING'))).toEqual(['+job/a/1']);
   });
 
   test('that is repeated cancels nothing, and one that has ended is to be told again', () => {
@@ -60,23 +63,23 @@ describe('a job', () => {
     expect(effect(jobArrives('a'), record(job('a'), 'ENDED'), other)).toEqual(['?job/a/1']);
   });
 
-  test('that is no more is cancelled while it has changed nothing, a shadow deployment never by that', () => {
+  test('case 65: that is no more is cancelled, a shadow deployment never by that', () => {
     const open = [record(job('a'), 'PREPARING'), record(job('b'), 'ROLLING_BACK'), record(shadow('s'), 'PREPARING')];
     expect(effect({ kind: 'no-job' }, ...open)).toEqual(['-job/a/1']);
   });
 });
 
 describe('a shadow deployment', () => {
-  test('takes the place of the one before it, whatever jobs there are', () => {
+  test('case 61, case 62: takes the place of the one before it, whatever jobs there are', () => {
     const open = [record(shadow('a'), 'PREPARING'), record(job('j'), 'QUEUED')];
     expect(effect(shadowArrives('b'), ...open)).toEqual(['+shadow/b', '-shadow/a']);
-    expect(effect(shadowArrives('b'), record(shadow('a'), 'APPLYING'))).toEqual(['+shadow/b']);
+    expect(effect(shadowArrives('b'), record(shadow('a'), 'APPLYING'))).toEqual(['+shadow/b', '-shadow/a']);
   });
 
-  test('is cancelled by its own ARN only, while it has changed nothing', () => {
+  test('is cancelled by its own ARN only, until it has ended', () => {
     expect(effect(shadowArrives('a', true), record(shadow('a'), 'PREPARING'))).toEqual(['-shadow/a']);
     expect(effect(shadowArrives('b', true), record(shadow('a'), 'PREPARING'))).toEqual([]);
-    expect(effect(shadowArrives('a', true), record(shadow('a'), 'APPLYING'))).toEqual([]);
+    expect(effect(shadowArrives('a', true), record(shadow('a'), 'APPLYING'))).toEqual(['-shadow/a']);
     expect(effect(shadowArrives('a', true), record(shadow('a'), 'ENDED'))).toEqual([]);
   });
 });

@@ -13,6 +13,7 @@ import { createLinuxPlatform } from '../platform/linux/linux-platform.ts';
 import { type DeviceStore, openDeviceStore } from '../store/device-store.ts';
 import type { OwedStatus } from '../store/records.ts';
 import { DeploymentRunner } from './runner.ts';
+import { longLimits, noSubscribers } from './testing/subscribers.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -118,6 +119,11 @@ class Device {
       builtins: new Map(),
       checkNucleus: () => {},
       settings: () => ({ mergeTime: (created) => created, interpolate: false }),
+      timers: systemTimers,
+      limits: () => longLimits,
+      updates: noSubscribers,
+      validators: noSubscribers,
+      onRestart: () => {},
       beforeBringUp: async () => 'go',
       onReplaced: () => {},
       onOwed: () => {},

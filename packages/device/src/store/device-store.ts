@@ -45,7 +45,7 @@ export interface DeviceStore {
   replaceGroups(groups: Readonly<Record<string, GroupRecord>>): void;
   /** Deployments that have not ended, in the order of their arrival. */
   openDeployments(): readonly DeploymentRecord[];
-  /** True while a deployment replaces components: one is APPLYING or ROLLING_BACK. */
+  /** True while a deployment replaces components: one has begun to, and has not ended. */
   isChanging(): boolean;
   deployment(key: string): DeploymentRecord | undefined;
   /** Inserts or replaces; an ended one pushes the oldest ended ones out of the history. */
@@ -177,7 +177,7 @@ export function openDeviceStore(file: string, options: StoreOptions = {}): Devic
     },
     openDeployments: () => rows("select record from deployment where stage <> 'ENDED' order by ordinal", 'record'),
     isChanging: () =>
-      sql("select 1 from deployment where stage in ('APPLYING', 'ROLLING_BACK') limit 1").get() !== undefined,
+      sql("select 1 from deployment where stage not in ('QUEUED', 'PREPARING', 'ENDED') limit 1").get() !== undefined,
     deployment: (key) => rows<DeploymentRecord>('select record from deployment where key = ?', 'record', key)[0],
     putDeployment(record) {
       const text = JSON.stringify(record);

@@ -53,10 +53,24 @@ export type DeploymentSource =
   | { readonly kind: 'shadow'; readonly configurationArn: string };
 
 /**
- * How far a deployment is. QUEUED and PREPARING have changed nothing; APPLYING and ROLLING_BACK have replaced the component set and
- * are finished after a restart; ENDED is history, kept so that a redelivery is recognised.
+ * How far a deployment is. QUEUED and PREPARING have changed nothing; all others but ENDED have replaced the component set and are
+ * finished after a restart. In the two BOOTSTRAPPING stages no component runs: bootstrap steps do, and then the runtime starts
+ * again. ENDED is history, kept so that a redelivery is recognised.
  */
-export type Stage = 'QUEUED' | 'PREPARING' | 'APPLYING' | 'ROLLING_BACK' | 'ENDED';
+export type Stage =
+  | 'QUEUED'
+  | 'PREPARING'
+  | 'BOOTSTRAPPING'
+  | 'APPLYING'
+  | 'ROLLBACK_BOOTSTRAPPING'
+  | 'ROLLING_BACK'
+  | 'ENDED';
+
+/** One bootstrap step of a deployment. STARTED: it may have run, in part or whole, and is run again; so steps must bear that. */
+export interface BootstrapTask {
+  readonly component: string;
+  readonly state: 'PENDING' | 'STARTED' | 'DONE';
+}
 
 /** Why a deployment failed, in the reference's vocabulary. */
 export interface Failure {
@@ -72,6 +86,10 @@ export interface Change {
   readonly brokenBefore: readonly string[];
   /** The groups as they will be when it is committed. */
   readonly groups: Readonly<Record<string, GroupRecord>>;
+  /** Bootstrap steps of the set that is there now, in the order they run. */
+  readonly bootstrap?: readonly BootstrapTask[];
+  /** The runtime starts again for it: a failure is rolled back then, whatever the policy says. */
+  readonly restarts?: true;
   /** While it rolls back: what was tried (`name@version`), kept on disk for another try. */
   readonly tried?: readonly string[];
 }
@@ -85,6 +103,8 @@ export interface DeploymentRecord {
   readonly stage: Stage;
   readonly change?: Change;
   readonly failure?: Failure;
+  /** Cancelled after it had replaced components: it goes back to what was there before. */
+  readonly cancelled?: true;
   /** How it ended, for a cloud that asks again for what it was told already. */
   readonly outcome?: DeploymentOutcome;
 }
