@@ -76,6 +76,12 @@ describe('a shadow deployment', () => {
     expect(effect(shadowArrives('b'), record(shadow('a'), 'APPLYING'))).toEqual(['+shadow/b', '-shadow/a']);
   });
 
+  test('case 63: that is told again while it is under way, after a restart too, is not cancelled by that', () => {
+    for (const stage of ['PREPARING', 'BOOTSTRAPPING', 'APPLYING', 'ROLLING_BACK'] as const) {
+      expect(effect(shadowArrives('a'), record(shadow('a'), stage))).toEqual([]);
+    }
+  });
+
   test('is cancelled by its own ARN only, until it has ended', () => {
     expect(effect(shadowArrives('a', true), record(shadow('a'), 'PREPARING'))).toEqual(['-shadow/a']);
     expect(effect(shadowArrives('b', true), record(shadow('a'), 'PREPARING'))).toEqual([]);

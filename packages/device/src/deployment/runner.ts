@@ -1,4 +1,5 @@
 import { type Log, messageOf } from '@greensward/kit';
+import { toJson } from '@greensward/model/configuration';
 import { type DeploymentDocument, groupOf, parseDocument } from '@greensward/model/deployment-document';
 import type { ComponentFiles } from '../components/components.ts';
 import type { ComponentStatus } from '../lifecycle/lifecycle.ts';
@@ -193,7 +194,7 @@ export class DeploymentRunner {
   }
 
   private async prepare(record: DeploymentRecord, document: DeploymentDocument): Promise<void> {
-    const { store, onReplaced } = this.deps;
+    const { store, nucleus, onReplaced } = this.deps;
     const abort = new AbortController();
     this.preparing = { key: record.key, abort };
     let tried: readonly string[] = [];
@@ -208,14 +209,18 @@ export class DeploymentRunner {
       signal.throwIfAborted();
       // As it is now: components may have written their configuration while everything was prepared.
       const previous = store.components();
+      const set = setOver(previous);
       const change: Change = {
         previous: [...previous.values()],
         brokenBefore: this.broken(),
         groups,
-        ...(bootstrap.length === 0 ? {} : { bootstrap, restarts: true as const }),
+        ...(bootstrap.length === 0 ? {} : { bootstrap }),
+        ...(bootstrap.length > 0 || switchesCloud(previous, set, nucleus.component)
+          ? { rollsBack: true as const }
+          : {}),
       };
       store.transaction(() => {
-        store.replaceComponents(setOver(previous));
+        store.replaceComponents(set);
         store.putDeployment({ ...record, stage: bootstrap.length === 0 ? 'APPLYING' : 'BOOTSTRAPPING', change });
       });
       onReplaced(previous);
@@ -269,4 +274,15 @@ export class DeploymentRunner {
       throw error;
     }
   }
+}
+
+/** True when the runtime is to talk to another cloud after it, where nobody may be able to take back what fails. */
+function switchesCloud(before: ComponentSet, after: readonly SetEntry[], nucleus: string): boolean {
+  const endpoints = (entry: SetEntry | undefined) =>
+    Object.entries(entry === undefined ? {} : toJson(entry.configuration))
+      .filter(([key]) => /^(iotDataEndpoint|iotCredEndpoint)$/i.test(key))
+      .map(([key, value]) => `${key.toLowerCase()} ${JSON.stringify(value)}`)
+      .sort()
+      .join();
+  return endpoints(before.get(nucleus)) !== endpoints(after.find(({ name }) => name === nucleus));
 }

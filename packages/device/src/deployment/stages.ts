@@ -123,7 +123,7 @@ export class ChangeStages {
       this.around.journal.end(record, document, { status: 'SUCCEEDED', detailedStatus: 'SUCCESSFUL', groups });
       return this.finish(document, set.values(), change.previous.map(nameAndVersion));
     }
-    if (document.failureHandlingPolicy === 'DO_NOTHING' && change.restarts !== true) {
+    if (document.failureHandlingPolicy === 'DO_NOTHING' && change.rollsBack !== true) {
       // Everything is left as it is, so what was to be removed still runs.
       const all = [...store.components().values(), ...change.previous.filter(({ name }) => !set.has(name))];
       const { groups } = change;

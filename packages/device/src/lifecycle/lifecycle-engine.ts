@@ -98,8 +98,8 @@ class LifecycleEngine implements Lifecycle {
     await dependersFirst(graph, async (name) => {
       const supervisor = this.#supervisors.get(name);
       if (supervisor === undefined || !this.#unwanted.delete(name)) return;
-      supervisor.dispatch({ kind: 'request', request: 'uninstall' });
       if (limit.isOver()) supervisor.force();
+      supervisor.dispatch({ kind: 'request', request: 'uninstall' });
       await this.#until(() => !supervisor.machine.closing || isIdle(supervisor.machine));
       // It may have been wanted again meanwhile, and while the runtime stops it is left to that.
       if (supervisor.machine.closing && supervisor.machine.state === 'UNINSTALLED') this.#supervisors.delete(name);
@@ -151,8 +151,8 @@ class LifecycleEngine implements Lifecycle {
     const limit = this.#limit(limitMs, [...this.#supervisors.keys()]);
     await dependersFirst(this.#graph(), async (name) => {
       const supervisor = this.#supervisors.get(name);
-      supervisor?.dispatch({ kind: 'request', request: 'close' });
       if (limit.isOver()) supervisor?.force();
+      supervisor?.dispatch({ kind: 'request', request: 'close' });
       await this.#until(() => supervisor === undefined || isIdle(supervisor.machine));
       await supervisor?.endProcesses();
     });

@@ -88,8 +88,8 @@ export interface Change {
   readonly groups: Readonly<Record<string, GroupRecord>>;
   /** Bootstrap steps of the set that is there now, in the order they run. */
   readonly bootstrap?: readonly BootstrapTask[];
-  /** The runtime starts again for it: a failure is rolled back then, whatever the policy says. */
-  readonly restarts?: true;
+  /** A failure is rolled back, whatever the policy says: the runtime starts again for it, or has another cloud after it. */
+  readonly rollsBack?: true;
   /** While it rolls back: what was tried (`name@version`), kept on disk for another try. */
   readonly tried?: readonly string[];
 }

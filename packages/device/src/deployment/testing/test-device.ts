@@ -54,6 +54,8 @@ export class TestDevice {
   bootstraps: (spec: ComponentSpec) => Promise<BootstrapOutcome> = async () => ({ kind: 'done' });
   /** `name version` of the bootstrap steps that were begun, and `restart` and `reboot`, in their order. */
   readonly events: string[] = [];
+  /** Why the runtime gave up. */
+  readonly fatal: unknown[] = [];
   private readonly breaks: (spec: ComponentSpec) => boolean;
   private runner: DeploymentRunner | undefined;
   private transactionsLeft = Number.POSITIVE_INFINITY;
@@ -114,6 +116,7 @@ export class TestDevice {
       onReplaced: () => {},
       onOwed: () => {},
       onFatal: (error) => {
+        this.fatal.push(error);
         if (!(error instanceof PowerCut)) throw error;
       },
       log: silentLog,
