@@ -1,3 +1,4 @@
+import { deviceBench } from './device.ts';
 import type { Figure } from './figure.ts';
 import { fleet } from './fleet.ts';
 import { storms } from './fleet-storms.ts';
@@ -7,6 +8,7 @@ import { oneDevice } from './one-device.ts';
 /** Every bench by the name it is run with. */
 export const benches: ReadonlyMap<string, () => Promise<Figure[]>> = new Map([
   ['one-device', oneDevice],
+  ['device', deviceBench],
   ['fleet', async () => [...(await fleet()), ...(await storms())]],
   ['mqtt', mqttBench],
 ]);

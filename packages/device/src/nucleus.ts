@@ -9,7 +9,9 @@ import type { DeviceConfig } from './configuration/device-config.ts';
 import { createLiveConfiguration } from './configuration/live-configuration.ts';
 import { createTokenExchange } from './credentials/token-exchange.ts';
 import { DeploymentRunner } from './deployment/runner.ts';
+import type { RuntimeBuilds } from './deployment/runtime-builds.ts';
 import type { SpecContext } from './deployment/specs.ts';
+import type { Restart } from './deployment/stages.ts';
 import { createComponentLogs } from './lifecycle/component-logs.ts';
 import { createLifecycle } from './lifecycle/lifecycle-engine.ts';
 import { openProcessRecord } from './lifecycle/process-record.ts';
@@ -46,9 +48,10 @@ export interface NucleusDeps {
   readonly onFatal: (error: unknown) => void;
   /**
    * The runtime is to be stopped and started again (a deployment changed what only a new start takes over, or a bootstrap step asks
-   * for it), or stopped and the device rebooted. The journal is as it is to go on from.
+   * for it), stopped and started as a program (another build may have its turn), or stopped and the device rebooted. The journal is as it is to go on from.
    */
-  readonly onRestart: (kind: 'restart' | 'reboot') => void;
+  readonly onRestart: (kind: Restart) => void;
+  readonly builds: RuntimeBuilds;
 }
 
 /** A device runtime at work. */
@@ -183,6 +186,7 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     updates: noSubscribers,
     validators: noSubscribers,
     onRestart: deps.onRestart,
+    builds: deps.builds,
     beforeBringUp,
     onReplaced: (before) =>
       live.replaced(new Map([...before].map(([name, { configuration }]) => [name, configuration]))),

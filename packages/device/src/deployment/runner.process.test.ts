@@ -14,6 +14,7 @@ import { type DeviceStore, openDeviceStore } from '../store/device-store.ts';
 import type { OwedStatus } from '../store/records.ts';
 import { DeploymentRunner } from './runner.ts';
 import { longLimits, noSubscribers } from './testing/subscribers.ts';
+import { TestBuilds } from './testing/test-builds.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -121,6 +122,7 @@ class Device {
       settings: () => ({ mergeTime: (created) => created, interpolate: false }),
       timers: systemTimers,
       limits: () => longLimits,
+      builds: new TestBuilds(),
       updates: noSubscribers,
       validators: noSubscribers,
       onRestart: () => {},

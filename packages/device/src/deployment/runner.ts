@@ -12,11 +12,13 @@ import { failureOf, staleFailure } from './failure.ts';
 import { DeploymentJournal } from './journal.ts';
 import { type PrepareDeps, prepare } from './prepare.ts';
 import { isStale } from './roots.ts';
+import type { RuntimeBuilds } from './runtime-builds.ts';
 import { SetLoader } from './set-loader.ts';
-import { ChangeStages, isBootstrapping, type StageDeps } from './stages.ts';
+import { ChangeStages, type StageDeps } from './stages.ts';
 import { configurationChanges, type ValidationSubscribers, validateConfigurations } from './validation.ts';
 
 export interface RunnerDeps extends PrepareDeps, StageDeps {
+  readonly builds: RuntimeBuilds;
   readonly files: ComponentFiles;
   readonly log: Log;
   readonly validators: ValidationSubscribers;
@@ -121,9 +123,11 @@ export class DeploymentRunner {
 
   private async run(): Promise<void> {
     const { signal } = this.stopping;
-    const { store } = this.deps;
+    const { store, builds, nucleus } = this.deps;
     const begun = nextDeployment(store.openDeployments());
-    if (begun === undefined || !isBootstrapping(begun.stage)) await this.boot();
+    // The end of the deployment that brought this build is in the store; that it stays may not be recorded yet.
+    if (begun?.change?.runtime === undefined) builds.confirm(nucleus.version);
+    if (begun === undefined || !this.stages.leavesComponents(begun)) await this.boot();
     while (!signal.aborted) {
       const woken = new Promise<void>((resolve) => {
         this.wake = resolve;
@@ -201,27 +205,35 @@ export class DeploymentRunner {
     try {
       const signal = AbortSignal.any([abort.signal, this.stopping.signal]);
       const current = store.components();
-      const { setOver, groups } = await prepare(document, current, store.groups(), this.deps, signal, (versions) => {
-        tried = versions;
-      });
+      const { setOver, groups, runtime } = await prepare(
+        document,
+        current,
+        store.groups(),
+        this.deps,
+        signal,
+        (versions) => {
+          tried = versions;
+        },
+      );
       const bootstrap = await this.bootstrapTasks(current, setOver(current));
-      await this.agree(document, bootstrap.length > 0, setOver, signal);
+      const startsAgain = bootstrap.length > 0 || runtime !== undefined;
+      await this.agree(document, startsAgain, setOver, signal);
       signal.throwIfAborted();
       // As it is now: components may have written their configuration while everything was prepared.
       const previous = store.components();
       const set = setOver(previous);
+      const rollsBack = startsAgain || switchesCloud(previous, set, nucleus.component);
       const change: Change = {
         previous: [...previous.values()],
         brokenBefore: this.broken(),
         groups,
         ...(bootstrap.length === 0 ? {} : { bootstrap }),
-        ...(bootstrap.length > 0 || switchesCloud(previous, set, nucleus.component)
-          ? { rollsBack: true as const }
-          : {}),
+        ...(runtime === undefined ? {} : { runtime: { from: nucleus.version, to: runtime } }),
+        ...(rollsBack ? { rollsBack } : {}),
       };
       store.transaction(() => {
         store.replaceComponents(set);
-        store.putDeployment({ ...record, stage: bootstrap.length === 0 ? 'APPLYING' : 'BOOTSTRAPPING', change });
+        store.putDeployment({ ...record, stage: startsAgain ? 'BOOTSTRAPPING' : 'APPLYING', change });
       });
       onReplaced(previous);
     } catch (error) {

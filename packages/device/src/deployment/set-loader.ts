@@ -28,7 +28,7 @@ export class SetLoader {
   /** Only to look at. */
   async read(set: ComponentSet): Promise<BuiltSpecs> {
     const recipes = new Map<string, () => Recipe | undefined>();
-    for (const { name, version } of set.values()) {
+    const read = async (name: string, version: string) => {
       try {
         const found = await this.deps.files.recipe(name, version);
         recipes.set(name, () => found?.recipe);
@@ -37,7 +37,8 @@ export class SetLoader {
           throw error;
         });
       }
-    }
+    };
+    await Promise.all([...set.values()].map(({ name, version }) => read(name, version)));
     return buildSpecs(
       set,
       this.deps.specContext((name) => recipes.get(name)?.()),

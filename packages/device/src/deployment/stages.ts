@@ -17,6 +17,8 @@ import type { UpdateSubscribers } from './consent.ts';
 import { activationTimeout, bootstrapFailure, brokenFailure, cancelledFailure, failureOf } from './failure.ts';
 import type { DeploymentJournal } from './journal.ts';
 import type { DeploymentLimits } from './limits.ts';
+import type { RuntimeBuilds } from './runtime-builds.ts';
+import { restartFailure } from './runtime-update.ts';
 import type { SetLoader } from './set-loader.ts';
 import { withHardDependers } from './specs.ts';
 
@@ -28,6 +30,9 @@ export interface StageDeps {
   readonly log: Log;
   readonly limits: () => DeploymentLimits;
   readonly updates: UpdateSubscribers;
+  readonly builds: Omit<RuntimeBuilds, 'check'>;
+  /** The runtime itself. */
+  readonly nucleus: { readonly component: string; readonly version: string };
   /**
    * Called before the components of a set are started or changed: starts what is built in, and takes over the runtime's own
    * configuration. `restart`: the runtime is about to stop and start again, and goes on from the journal.
@@ -36,8 +41,11 @@ export interface StageDeps {
   /** The set was replaced; `before` is what it was. */
   readonly onReplaced: (before: ComponentSet) => void;
   /** The runtime is to be stopped and started again, or the device rebooted; the journal is as it is to go on from. */
-  readonly onRestart: (kind: 'restart' | 'reboot') => void;
+  readonly onRestart: (kind: Restart) => void;
 }
+
+/** `replace`: the next start may be of another build. */
+export type Restart = 'restart' | 'replace' | 'reboot';
 
 interface Around {
   readonly loader: SetLoader;
@@ -47,7 +55,7 @@ interface Around {
 }
 
 /** In these stages no component runs. */
-export function isBootstrapping(stage: Stage): boolean {
+function isBootstrapping(stage: Stage): boolean {
   return stage === 'BOOTSTRAPPING' || stage === 'ROLLBACK_BOOTSTRAPPING';
 }
 
@@ -67,6 +75,11 @@ export class ChangeStages {
     this.around = around;
   }
 
+  /** True when no component is to be started before this deployment has gone on. */
+  leavesComponents(record: DeploymentRecord): boolean {
+    return isBootstrapping(record.stage) || !this.isOwnBuild(record);
+  }
+
   /** The journal says now that this deployment is cancelled: what waits for its components gives that up. */
   cancel(key: string): void {
     if (this.applying?.key === key) this.applying.abort.abort(new Error('cancelled'));
@@ -84,8 +97,7 @@ export class ChangeStages {
 
     const task = change.bootstrap?.find(({ state }) => state !== 'DONE');
     if (task === undefined) {
-      this.move(record, rollsBack ? 'ROLLING_BACK' : 'APPLYING', change);
-      return this.restart('restart');
+      return this.startAgain(this.move(record, rollsBack ? 'ROLLING_BACK' : 'APPLYING', change));
     }
     const { component } = task;
     const started = this.move(record, record.stage, withState(change, component, 'STARTED'));
@@ -104,15 +116,16 @@ export class ChangeStages {
     const done = withState(requireChange(started), component, 'DONE');
     const isLast = done.bootstrap?.every(({ state }) => state === 'DONE') === true;
     // In the journal first: a step that asked for a restart or a reboot is not to run again after it.
-    this.move(started, isLast ? (rollsBack ? 'ROLLING_BACK' : 'APPLYING') : record.stage, done);
+    const moved = this.move(started, isLast ? (rollsBack ? 'ROLLING_BACK' : 'APPLYING') : record.stage, done);
     if (outcome.kind === 'reboot') return this.restart('reboot');
-    if (outcome.kind === 'restart' || isLast) return this.restart('restart');
+    if (outcome.kind === 'restart' || isLast) return this.startAgain(moved);
   }
 
   async apply(record: DeploymentRecord, document: DeploymentDocument): Promise<void> {
-    const { store, lifecycle, limits, log } = this.deps;
+    const { store, lifecycle, limits, builds, log } = this.deps;
     const change = requireChange(record);
     if (record.cancelled) return this.turnBack(record, cancelledFailure);
+    if (!this.isOwnBuild(record)) return this.becomeBuild(record);
     const set = store.components();
     const failure = await this.bringUp(record.key, set);
     if (store.deployment(record.key)?.cancelled) return this.turnBack(record, cancelledFailure);
@@ -121,6 +134,7 @@ export class ChangeStages {
       this.around.stopping.throwIfAborted();
       const { groups } = change;
       this.around.journal.end(record, document, { status: 'SUCCEEDED', detailedStatus: 'SUCCESSFUL', groups });
+      if (change.runtime !== undefined) builds.confirm(change.runtime.to.version);
       return this.finish(document, set.values(), change.previous.map(nameAndVersion));
     }
     if (document.failureHandlingPolicy === 'DO_NOTHING' && change.rollsBack !== true) {
@@ -137,7 +151,8 @@ export class ChangeStages {
 
   /** Brings back the set before, as far as it ran: what was BROKEN, and what needs it, is not waited for. */
   async rollBack(record: DeploymentRecord, document: DeploymentDocument): Promise<void> {
-    const { store, lifecycle, limits } = this.deps;
+    const { store, lifecycle, limits, builds } = this.deps;
+    if (!this.isOwnBuild(record)) return this.becomeBuild(record);
     const set = store.components();
     await this.ready(set);
     const { specs, failed } = await this.around.loader.load(set);
@@ -147,6 +162,7 @@ export class ChangeStages {
     const outcome = await this.settle(awaited, this.around.stopping);
     await lifecycle.prune(new Set(set.keys()), limits().removalMs);
     this.around.stopping.throwIfAborted();
+    if (record.change?.runtime !== undefined) builds.goBack();
     const restored = outcome !== 'late' && outcome.ok && [...failed.keys()].every((name) => tolerated.has(name));
     if (restored && record.cancelled) this.around.journal.endCancelled(record);
     else {
@@ -171,6 +187,31 @@ export class ChangeStages {
   /** Returns when components may start; never when the runtime starts again, until it is stopped. */
   async ready(set: ComponentSet): Promise<void> {
     if ((await this.deps.beforeBringUp(set)) === 'restart') await this.stopped();
+  }
+
+  /** True when the build that runs is the one that is to finish this stage. */
+  private isOwnBuild({ stage, change }: DeploymentRecord): boolean {
+    if (change?.runtime === undefined || (stage !== 'APPLYING' && stage !== 'ROLLING_BACK')) return true;
+    const { from, to } = change.runtime;
+    return this.deps.nucleus.version === (stage === 'APPLYING' ? to.version : from);
+  }
+
+  /** Another build is to go on with this stage: it is started, unless it has been given up. */
+  private async becomeBuild(record: DeploymentRecord): Promise<void> {
+    const { builds, lifecycle, limits, log } = this.deps;
+    const { runtime } = requireChange(record);
+    if (runtime === undefined) throw new Error('a deployment without a build has none to become');
+    if (record.stage === 'ROLLING_BACK') builds.goBack();
+    else if (builds.hasFailed(runtime.to.version)) return this.turnBack(record, restartFailure(runtime));
+    else builds.tryNext(runtime.to);
+    log.info('another build of the runtime goes on', { deployment: record.key, stage: record.stage, ...runtime });
+    this.halted = true;
+    await lifecycle.stop(limits().restartMs);
+    return this.restart('replace');
+  }
+
+  private async startAgain(record: DeploymentRecord): Promise<void> {
+    return this.isOwnBuild(record) ? this.restart('restart') : this.becomeBuild(record);
   }
 
   /** Applies a set and waits until all of it runs; returns why it does not. */
@@ -230,7 +271,9 @@ export class ChangeStages {
       this.put({ ...record, stage, failure, change: { ...change, tried, bootstrap } });
     });
     onReplaced(failed);
-    if (this.halted && stage === 'ROLLING_BACK') return this.restart('restart');
+    // Another build needs no restart of this one before it.
+    if (this.halted && stage === 'ROLLING_BACK' && this.isOwnBuild({ ...record, stage }))
+      return this.restart('restart');
   }
 
   /** The way back failed too: components run again as far as they can. */
@@ -253,8 +296,8 @@ export class ChangeStages {
     this.deps.store.putDeployment(cancelled ? { ...record, cancelled } : record);
   }
 
-  private async restart(kind: 'restart' | 'reboot'): Promise<void> {
-    this.deps.log.info(kind === 'reboot' ? 'the device is to reboot' : 'the runtime is to start again');
+  private async restart(kind: Restart): Promise<void> {
+    this.deps.log.info(kind === 'reboot' ? 'the device is to reboot' : 'the runtime is to start again', { kind });
     this.deps.onRestart(kind);
     await this.stopped();
   }

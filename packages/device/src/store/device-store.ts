@@ -12,7 +12,7 @@ import type {
 } from './records.ts';
 
 /** Version of the tables; a store of a newer runtime is refused, one of an older runtime is migrated. */
-const schemaVersion = 1;
+export const storeVersion = 1;
 
 const schema = `
   create table component (name text primary key, entry text not null) strict;
@@ -240,13 +240,13 @@ function openDatabase(file: string): DatabaseSync {
 
 function migrate(database: DatabaseSync, file: string): void {
   const version = Number(database.prepare('pragma user_version').get()?.['user_version']);
-  if (version > schemaVersion) {
+  if (version > storeVersion) {
     throw new Fault(
       'STORE_NEWER',
-      `${file} was written by a newer runtime (store version ${version}, this one knows ${schemaVersion})`,
+      `${file} was written by a newer runtime (store version ${version}, this one knows ${storeVersion})`,
     );
   }
-  if (version === 0) database.exec(`${schema} pragma user_version = ${schemaVersion};`);
+  if (version === 0) database.exec(`${schema} pragma user_version = ${storeVersion};`);
   const [check] = database.prepare('pragma quick_check(1)').all();
   if (check?.['quick_check'] !== 'ok')
     throw new Fault('STORE_CORRUPT', `${file} is damaged (${String(check?.['quick_check'])})`);

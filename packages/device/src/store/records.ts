@@ -79,6 +79,13 @@ export interface Failure {
   readonly errorTypes: readonly string[];
 }
 
+/** The runtime replaces itself by another build. */
+export interface RuntimeChange {
+  /** The version that runs before it. */
+  readonly from: string;
+  readonly to: { readonly version: string; readonly file: string };
+}
+
 /** What applying a deployment changed, and what undoes it. */
 export interface Change {
   readonly previous: readonly SetEntry[];
@@ -88,6 +95,7 @@ export interface Change {
   readonly groups: Readonly<Record<string, GroupRecord>>;
   /** Bootstrap steps of the set that is there now, in the order they run. */
   readonly bootstrap?: readonly BootstrapTask[];
+  readonly runtime?: RuntimeChange;
   /** A failure is rolled back, whatever the policy says: the runtime starts again for it, or has another cloud after it. */
   readonly rollsBack?: true;
   /** While it rolls back: what was tried (`name@version`), kept on disk for another try. */

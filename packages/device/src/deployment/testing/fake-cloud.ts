@@ -18,7 +18,11 @@ function recipeText(
     ComponentName: name,
     ComponentVersion: version,
     ComponentType:
-      name === 'Plugin' || name.startsWith('aws.greengrass.') ? 'aws.greengrass.plugin' : 'aws.greengrass.generic',
+      name === 'aws.greengrass.Nucleus'
+        ? 'aws.greengrass.nucleus'
+        : name === 'Plugin' || name.startsWith('aws.greengrass.')
+          ? 'aws.greengrass.plugin'
+          : 'aws.greengrass.generic',
     ComponentConfiguration: { DefaultConfiguration: { from: `default of ${version}` } },
     ComponentDependencies: Object.fromEntries(
       Object.entries(dependencies).map(([dependency, requirement]) => [
@@ -26,7 +30,11 @@ function recipeText(
         { VersionRequirement: requirement },
       ]),
     ),
-    Manifests: [{ Lifecycle: lifecycle ?? { Run: `run ${version} {configuration:/from}` } }],
+    Manifests: [
+      name === 'aws.greengrass.Nucleus'
+        ? { Artifacts: [{ Uri: 'greengrass:device.mjs' }] }
+        : { Lifecycle: lifecycle ?? { Run: `run ${version} {configuration:/from}` } },
+    ],
   });
 }
 

@@ -9,6 +9,7 @@ import type { ValidationSubscribers } from '../validation.ts';
 import { type Catalogue, fakeDataPlane, memoryFiles } from './fake-cloud.ts';
 import { FakeLifecycle } from './fake-lifecycle.ts';
 import { longLimits, noSubscribers } from './subscribers.ts';
+import { TestBuilds } from './test-builds.ts';
 
 const catalogue: Catalogue = {
   'aws.greengrass.ShadowManager': { '2.3.9': {} },
@@ -18,7 +19,7 @@ const catalogue: Catalogue = {
   Other: { '1.0.0': {} },
   Lone: { '1.0.0': {} },
   Plugin: { '1.0.0': {} },
-  'aws.greengrass.Nucleus': { '1.0.0': {} },
+  'aws.greengrass.Nucleus': { '2.19.0': {} },
 };
 
 export function document(
@@ -43,6 +44,7 @@ export class TestDevice {
   lifecycle: FakeLifecycle;
   groups: readonly string[] | 'denied' = ['line'];
   readonly timers = new HandTimers();
+  readonly builds = new TestBuilds();
   limits: DeploymentLimits = longLimits;
   /** Components that stay INSTALLED. */
   hangs: (spec: ComponentSpec) => boolean = () => false;
@@ -58,6 +60,8 @@ export class TestDevice {
   readonly fatal: unknown[] = [];
   private readonly breaks: (spec: ComponentSpec) => boolean;
   private runner: DeploymentRunner | undefined;
+  /** Version of the build that runs. */
+  private version = '';
   private transactionsLeft = Number.POSITIVE_INFINITY;
 
   constructor(breaks: (spec: ComponentSpec) => boolean = () => false) {
@@ -65,8 +69,13 @@ export class TestDevice {
     this.lifecycle = new FakeLifecycle(breaks);
   }
 
-  /** Starts the runtime; after `transactions` commits the power goes. */
+  /** Starts the runtime as a program; after `transactions` commits the power goes. */
   start(transactions = Number.POSITIVE_INFINITY): void {
+    this.version = this.builds.start();
+    this.startRunner(transactions);
+  }
+
+  private startRunner(transactions: number): void {
     this.transactionsLeft = transactions;
     this.lifecycle = new FakeLifecycle(this.breaks);
     this.lifecycle.hangs = (spec) => this.hangs(spec);
@@ -89,7 +98,8 @@ export class TestDevice {
       files: this.files,
       dataPlane: { ...dataPlane, thingGroups: async () => this.groups },
       attributes: { os: 'linux' },
-      nucleus: { component: 'aws.greengrass.Nucleus', version: '2.12.0' },
+      nucleus: { component: 'aws.greengrass.Nucleus', version: this.version },
+      builds: this.builds,
       running: (name) => store.components().get(name)?.version,
       retrying: (work) => work(),
       specContext: (recipe) => ({
@@ -110,7 +120,9 @@ export class TestDevice {
       validators: this.validators,
       onRestart: (kind) => {
         this.events.push(kind);
-        void this.off().then(() => this.start(this.transactionsLeft));
+        void this.off().then(() =>
+          kind === 'replace' ? this.start(this.transactionsLeft) : this.startRunner(this.transactionsLeft),
+        );
       },
       beforeBringUp: async () => 'go',
       onReplaced: () => {},
