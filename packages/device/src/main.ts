@@ -101,6 +101,7 @@ async function main(): Promise<void> {
     timers: systemTimers,
     ids: systemIds,
     log,
+    uid: process.getuid?.() ?? 0,
     environment: inheritedEnvironment(),
     onFatal: (error) => {
       log.error('the runtime cannot go on', { reason: messageOf(error) });

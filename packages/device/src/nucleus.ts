@@ -1,10 +1,14 @@
 import { join } from 'node:path';
-import type { Clock, Ids, Log, Timers } from '@greensward/kit';
+import { type Clock, type Ids, type Log, messageOf, type Timers } from '@greensward/kit';
 import { createComponentFiles } from './components/component-files.ts';
+import { createLocalFolders } from './components/local-folders.ts';
 import { retrying } from './components/retrying.ts';
 import type { DeviceConfig } from './configuration/device-config.ts';
+import { withSetRecipes } from './deployment/local-components.ts';
+import { createLocalDeployments } from './deployment/local-deployments.ts';
 import { DeploymentRunner } from './deployment/runner.ts';
 import type { SpecContext } from './deployment/specs.ts';
+import { type LocalControl, startLocalControl } from './ipc/local-control.ts';
 import { createComponentLogs } from './lifecycle/component-logs.ts';
 import { createLifecycle } from './lifecycle/lifecycle-engine.ts';
 import { openProcessRecord } from './lifecycle/process-record.ts';
@@ -30,6 +34,8 @@ export interface NucleusDeps {
   readonly timers: Timers;
   readonly ids: Ids;
   readonly log: Log;
+  /** The user that the runtime runs as, who may give it orders on this machine. */
+  readonly uid: number;
   /** The environment that components inherit, as the runtime itself has it. */
   readonly environment: Readonly<Record<string, string>>;
   /** The runtime cannot go on; it is to end, and to be started again. */
@@ -58,7 +64,7 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
 
   const dataPlane = createDataPlane({ config, tls, log, timers });
   const uplink = createUplink({ config, tls, log, timers, ids });
-  const files = createComponentFiles({
+  const disk = createComponentFiles({
     root: config.rootPath,
     dataPlane,
     platform,
@@ -67,6 +73,8 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     ids,
     retryLimitMs: networkLimitMs,
   });
+  const files = withSetRecipes(disk, store);
+  const folders = createLocalFolders({ root: config.rootPath, platform });
   const logs = createComponentLogs({ folder: join(config.rootPath, 'logs'), clock, timers, log });
   const lifecycle = createLifecycle({
     platform,
@@ -95,7 +103,9 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     store,
     lifecycle,
     files,
+    folders,
     dataPlane,
+    region: config.region,
     attributes,
     nucleus: { component: nucleusComponent, version: config.nucleusVersion },
     running: (name) => store.components().get(name)?.version,
@@ -134,9 +144,34 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
   reporter.start();
   uplink.start();
 
+  const statuses = () => [...lifecycle.statuses(), ...runner.unloadable()];
+  const control = await startLocalControl({
+    rootPath: config.rootPath,
+    uid: deps.uid,
+    store,
+    deployments: createLocalDeployments({
+      store,
+      arrive: (arrival) => runner.arrive(arrival),
+      checkFolders: (recipes, artifacts) => folders.check(recipes, artifacts),
+      clock,
+      ids,
+    }),
+    statuses,
+    request: (component, request) => lifecycle.request(component, request),
+    nucleus: { component: nucleusComponent, version: config.nucleusVersion },
+    timers,
+    ids,
+    log,
+  }).catch((error: unknown): LocalControl => {
+    // Components are worth more than orders given beside them.
+    log.error('the command line cannot reach this runtime', { reason: messageOf(error) });
+    return { close: async () => {} };
+  });
+
   return {
     onConnection: (listener) => void uplink.onConnection(listener),
     async stop() {
+      await control.close();
       // All at once: a status that waits for its answer ends with the uplink, a deployment that removes a component with the
       // lifecycle. Each takes nothing new from here on.
       await Promise.all([reporter.stop(), runner.stop(), uplink.stop(), lifecycle.stop()]);

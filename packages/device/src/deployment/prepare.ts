@@ -1,6 +1,7 @@
 import { Fault } from '@greensward/kit';
 import { applyUpdate } from '@greensward/model/configuration';
-import { type DeploymentDocument, groupOf } from '@greensward/model/deployment-document';
+import { type DeploymentDocument, type DocumentComponent, groupOf } from '@greensward/model/deployment-document';
+import { formatRecipe } from '@greensward/model/recipe';
 import type { ComponentFiles } from '../components/components.ts';
 import type { ComponentSet, GroupRecord, RunWith, SetEntry } from '../store/records.ts';
 import type { DataPlane } from '../uplink/data-plane.ts';
@@ -16,6 +17,9 @@ export interface PrepareDeps extends ResolveDeps {
   /** Told of merged values that lost to a newer local write. */
   readonly onIgnored: (component: string, pointers: readonly string[]) => void;
 }
+
+/** What a deployment says about a component. */
+type Update = Omit<DocumentComponent, 'version'>;
 
 /** The device as a deployment wants it. */
 export interface Prepared {
@@ -49,6 +53,7 @@ export async function prepare(
   const after = groupsAfter(document, groupOf(document), groups, membership);
   const resolved = await resolveComponents(rootsOf(after), deps, signal);
   refuseOtherNucleus(resolved, deps.nucleus);
+  refuseUpdatesOfNothing(document, resolved);
   onResolved([...resolved].map(([name, { version }]) => `${name}@${version}`));
   await fetchAll([...resolved.values()], deps.files, signal);
   const set = componentSet(document, resolved, current, after, deps.onIgnored);
@@ -78,6 +83,16 @@ function refuseOtherNucleus(resolved: ReadonlyMap<string, Resolution>, nucleus: 
   throw new Fault(
     'UNAUTHORIZED_NUCLEUS_MINOR_VERSION_UPDATE',
     `${nucleus.component} ${asked.version} is asked for, but this runtime is ${nucleus.version} and does not replace itself`,
+  );
+}
+
+/** The reference takes an update of a component that is not there, and does nothing: a typing mistake would look done. */
+function refuseUpdatesOfNothing(document: DeploymentDocument, resolved: ReadonlyMap<string, Resolution>): void {
+  const unknown = Object.keys(document.local?.updates ?? {}).filter((name) => !resolved.has(name));
+  if (unknown.length === 0) return;
+  throw new Fault(
+    'DEPLOYMENT_DOCUMENT_NOT_VALID',
+    `The deployment updates ${unknown.join(', ')}, which this device does not run`,
   );
 }
 
@@ -114,7 +129,8 @@ function componentSet(
   const dependencies = (name: string) => resolved.get(name)?.recipe.dependencies.keys() ?? [];
   const sources = sourcesOf(groups, dependencies);
   const roots = new Set(Object.values(groups).flatMap((group) => Object.keys(group.roots)));
-  const updates = new Map(Object.entries(document.components));
+  const updates = new Map<string, Update>(Object.entries(document.components));
+  for (const [name, update] of Object.entries(document.local?.updates ?? {})) updates.set(name, update);
   return [...resolved].map(([name, { version, recipe, arn }]) => {
     const update = updates.get(name);
     const running = current.get(name);
@@ -137,6 +153,8 @@ function componentSet(
       isRoot: roots.has(name),
       sources: sources.get(name) ?? [],
       ...(runWith === undefined ? {} : { runWith }),
+      // Without an ARN it came from a local deployment: its recipe is part of the set.
+      ...(arn === '' ? { recipe: formatRecipe(recipe, 'JSON') } : {}),
     };
   });
 }

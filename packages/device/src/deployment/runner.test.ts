@@ -65,6 +65,8 @@ class TestDevice {
       files: this.files,
       dataPlane: { ...dataPlane, thingGroups: async () => this.groups },
       attributes: { os: 'linux' },
+      region: 'us-east-1',
+      folders: { recipes: async () => [], importArtifacts: async () => {} },
       nucleus: { component: 'aws.greengrass.Nucleus', version: '2.12.0' },
       running: (name) => store.components().get(name)?.version,
       retrying: (work) => work(),
