@@ -47,7 +47,10 @@ const sources: readonly Source[] = [
       CreatePolicyVersion GetPolicyVersion ListPolicyVersions DeletePolicyVersion SetDefaultPolicyVersion ListTargetsForPolicy
       AttachPrincipalPolicy DetachPrincipalPolicy ListPrincipalPolicies ListPolicyPrincipals GetEffectivePolicies
       CreateCertificateFromCsr RegisterCertificate RegisterCertificateWithoutCA ListCertificatesByCA RegisterCACertificate
-      DescribeCACertificate UpdateCACertificate DeleteCACertificate ListCACertificates GetRegistrationCode ListPrincipalThings`),
+      DescribeCACertificate UpdateCACertificate DeleteCACertificate ListCACertificates GetRegistrationCode ListPrincipalThings
+      CreateThingType DescribeThingType ListThingTypes DeprecateThingType DeleteThingType
+      CreateDynamicThingGroup UpdateDynamicThingGroup DeleteDynamicThingGroup
+      SearchIndex ListIndices DescribeIndex GetIndexingConfiguration UpdateIndexingConfiguration`),
   },
   {
     service: 'iot-data',

@@ -140,10 +140,31 @@ export const rooms: readonly Room[] = [
     instead: 'main constructs, rooms work',
   },
   {
+    name: 'device/main',
+    path: 'packages/device/src/service-notifier.ts',
+    ours: ['kit'],
+    node: ['node:child_process'],
+    instead: 'main constructs, rooms work',
+  },
+  {
+    name: 'device/main',
+    path: 'packages/device/src/explain-main.ts',
+    ours: ['device', 'kit', 'model'],
+    node: ['*'],
+    machine: true,
+    instead: 'main constructs, rooms work',
+  },
+  {
     name: 'device/nucleus',
     path: 'packages/device/src/nucleus.ts',
     ours: ['device', 'kit', 'model', 'protocol'],
     node: ['node:path'],
+    instead: 'nucleus only connects rooms',
+  },
+  {
+    name: 'device/nucleus',
+    path: 'packages/device/src/own-configuration.ts',
+    ours: ['device', 'kit', 'model', 'protocol'],
     instead: 'nucleus only connects rooms',
   },
   {
@@ -232,6 +253,19 @@ export const rooms: readonly Room[] = [
     ours: deviceShared,
     packages: ['yaml'],
     node: ['node:path'],
+    instead: 'take it through a port',
+  },
+  {
+    name: 'device/credentials',
+    path: 'packages/device/src/credentials',
+    ours: deviceShared,
+    node: ['node:crypto', 'node:http'],
+    instead: 'take it through a port',
+  },
+  {
+    name: 'device/builtin',
+    path: 'packages/device/src/builtin',
+    ours: deviceShared,
     instead: 'take it through a port',
   },
   {

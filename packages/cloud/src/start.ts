@@ -103,6 +103,7 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
   const deps = { storage, content, authority, urls, sessions, tokens, bus, clock, ids, log, account };
   const app = createApp(deps);
   await ensureRoleAlias(app, account);
+  await app.fleetIndex.disconnectAll();
 
   const server = await authority.serverCertificate();
   const tls = { key: server.privateKeyPem, cert: server.certificateChainPem };

@@ -292,6 +292,6 @@ test('a component has nothing of the environment of the runtime but what is mean
     .map((line) => line.split('=')[0] ?? '')
     .filter((name) => name !== '');
   const meant =
-    /^(PATH|HOME|LANG|LC_ALL|TZ|TMPDIR|USER|LOGNAME|SHELL|AWS_REGION|AWS_DEFAULT_REGION|AWS_IOT_THING_NAME|GGC_VERSION|GG_ROOT_CA_PATH|GREENSWARD_RUN|PWD|OLDPWD|SHLVL|_)$/;
+    /^(AWS_CONTAINER_AUTHORIZATION_TOKEN|SVCUID|PATH|HOME|LANG|LC_ALL|TZ|TMPDIR|USER|LOGNAME|SHELL|AWS_REGION|AWS_DEFAULT_REGION|AWS_IOT_THING_NAME|GGC_VERSION|GG_ROOT_CA_PATH|GREENSWARD_RUN|PWD|OLDPWD|SHLVL|_)$/;
   expect(names.filter((name) => !meant.test(name))).toEqual([]);
 });

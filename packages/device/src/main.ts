@@ -1,12 +1,13 @@
-// The device runtime as a program: `main.ts --root DIR [--config FILE]`. Exit codes: 0 stopped, 1 failed, 2 wrong usage.
+// The device runtime as a program: `main.ts --root DIR [--config FILE]`; `main.ts explain --root DIR [COMPONENT [POINTER]]`. Exit codes: 0 stopped, 1 failed, 2 wrong usage.
 import { appendFileSync, chmodSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Fault, type Log, messageOf } from '@greensward/kit';
-import { lineLog, systemClock, systemIds, systemTimers } from '@greensward/kit/node';
+import { Fault, type JsonObject, type Log, messageOf } from '@greensward/kit';
+import { type LogLevel, lineLog, systemClock, systemIds, systemTimers } from '@greensward/kit/node';
 import { readDeviceConfig } from './configuration/read-device-config.ts';
 import { type Nucleus, startNucleus } from './nucleus.ts';
 import { createLinuxPlatform } from './platform/linux/linux-platform.ts';
+import { createServiceNotifier } from './service-notifier.ts';
 import { readTlsMaterial } from './uplink/tls-material.ts';
 
 const logLimit = 10 * 1024 * 1024;
@@ -24,19 +25,23 @@ function readArguments(): { root: string; config: string } {
 
 /** `logs/greengrass.log`, put aside once at 10 MB. A disk that takes no more must not end the components: what cannot be
  * written is dropped, and that is said once on standard error. */
-function openLog(root: string): Log {
+function openLog(root: string, level: () => LogLevel): Log {
   const file = join(root, 'logs', 'greengrass.log');
   let failing = false;
-  return lineLog((line) => {
-    try {
-      if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > logLimit) renameSync(file, `${file}.1`);
-      appendFileSync(file, line, { mode: 0o600 });
-      failing = false;
-    } catch (error) {
-      if (!failing) console.error(`the log cannot be written: ${messageOf(error)}`);
-      failing = true;
-    }
-  }, systemClock);
+  return lineLog(
+    (line) => {
+      try {
+        if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > logLimit) renameSync(file, `${file}.1`);
+        appendFileSync(file, line, { mode: 0o600 });
+        failing = false;
+      } catch (error) {
+        if (!failing) console.error(`the log cannot be written: ${messageOf(error)}`);
+        failing = true;
+      }
+    },
+    systemClock,
+    level,
+  );
 }
 
 function makeFolders(root: string): void {
@@ -64,20 +69,23 @@ async function main(): Promise<void> {
   } catch (cause) {
     throw new Fault('NoConfig', `${configFile} cannot be read: make it with sward provision`, { cause });
   }
-  const config = readDeviceConfig(text, { root });
+  const readConfig = (nucleus: JsonObject) => readDeviceConfig(text, { root, nucleus });
+  const config = readConfig({});
   makeFolders(root);
-  const log = openLog(root);
+  let current: Nucleus | undefined;
+  const log = openLog(root, () => levelOf((current?.config() ?? config).logging.level));
   const tls = await readTlsMaterial(config);
   if ((statSync(config.privateKeyPath).mode & 0o077) !== 0)
     log.warn('the private key can be read by others than its owner', { file: config.privateKeyPath });
-  for (const key of config.ignored) log.warn('this key of the configuration has no effect in this runtime', { key });
 
+  const service = createServiceNotifier({ environment: process.env, timers: systemTimers, log });
   let starting: Promise<Nucleus> | undefined;
   let stopping = false;
   const stop = (code: number) => {
     if (stopping) return;
     stopping = true;
     log.info('stopping');
+    service.stopping();
     // What is still starting is stopped once it has started: its components are processes of their own.
     Promise.resolve(starting)
       .then((nucleus) => nucleus?.stop())
@@ -93,27 +101,53 @@ async function main(): Promise<void> {
   process.on('SIGINT', () => stop(0));
   process.on('disconnect', () => stop(0)); // The parent is gone.
   if (process.send !== undefined && !process.connected) return stop(0); // It was gone before we listened.
-  starting = startNucleus({
-    config,
-    tls,
-    platform: createLinuxPlatform({ timers: systemTimers, log, device: root, path: process.env['PATH'] ?? '' }),
-    clock: systemClock,
-    timers: systemTimers,
-    ids: systemIds,
-    log,
-    uid: process.getuid?.() ?? 0,
-    environment: inheritedEnvironment(),
-    onFatal: (error) => {
-      log.error('the runtime cannot go on', { reason: messageOf(error) });
-      console.error(`the runtime cannot go on: ${messageOf(error)}`);
-      stop(1);
-    },
-  });
-  const nucleus = await starting;
-  nucleus.onConnection((connected) => {
-    if (connected && process.connected) process.send?.({ kind: 'ready', thing: config.thingName });
-  });
+  const start = async (): Promise<Nucleus> => {
+    const nucleus = await startNucleus({
+      rootPath: root,
+      readConfig,
+      tls,
+      platform: createLinuxPlatform({ timers: systemTimers, log, device: root, path: process.env['PATH'] ?? '' }),
+      clock: systemClock,
+      timers: systemTimers,
+      ids: systemIds,
+      log,
+      uid: process.getuid?.() ?? 0,
+      environment: inheritedEnvironment(),
+      onFatal: (error) => {
+        log.error('the runtime cannot go on', { reason: messageOf(error) });
+        console.error(`the runtime cannot go on: ${messageOf(error)}`);
+        stop(1);
+      },
+      onRestart: restart,
+    });
+    current = nucleus;
+    nucleus.onConnection((connected) => {
+      if (connected && process.connected) process.send?.({ kind: 'ready', thing: config.thingName });
+    });
+    return nucleus;
+  };
+  /** In this process: whoever started it keeps its child, and nothing is lost when nobody would start it again. */
+  const restart = () => {
+    if (stopping) return;
+    starting = Promise.resolve(starting).then(async (nucleus) => {
+      await nucleus?.stop();
+      return start();
+    });
+    starting.catch((error: unknown) => {
+      log.error('the runtime cannot start again', { reason: messageOf(error) });
+      console.error(messageOf(error));
+      process.exit(1);
+    });
+  };
+  starting = start();
+  await starting;
+  service.ready(`core device ${config.thingName}`);
   log.info('device runtime started', { thing: config.thingName, version: config.nucleusVersion, pid: process.pid });
+}
+
+function levelOf(level: 'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR'): LogLevel {
+  const levels = { TRACE: 'debug', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+  return levels[level];
 }
 
 function inheritedEnvironment(): Record<string, string> {
@@ -126,10 +160,14 @@ function inheritedEnvironment(): Record<string, string> {
 }
 
 // Nothing else may keep the process alive, and nothing must let it die while it waits for the network.
-setInterval(() => {}, 0x7fffffff);
+if (process.argv[2] !== 'explain') setInterval(() => {}, 0x7fffffff);
 
 try {
-  await main();
+  if (process.argv[2] === 'explain') {
+    const { explain } = await import('./explain-main.ts');
+    explain(process.argv.slice(3), (text) => process.stdout.write(text));
+    process.exitCode = 0;
+  } else await main();
 } catch (error) {
   console.error(messageOf(error));
   // At once: the channel to a parent and what has been opened would keep the process.

@@ -1,9 +1,14 @@
 import { join } from 'node:path';
-import { type Clock, type Ids, type Log, messageOf, type Timers } from '@greensward/kit';
+import { type Clock, type Ids, type JsonObject, type Log, messageOf, type Timers } from '@greensward/kit';
+import { toJson } from '@greensward/model/configuration';
+import { builtinComponents, emptyBuiltins, tokenExchangeService } from './builtin/builtin-components.ts';
 import { createComponentFiles } from './components/component-files.ts';
 import { createLocalFolders } from './components/local-folders.ts';
 import { retrying } from './components/retrying.ts';
+import { createCloudTime } from './configuration/cloud-time.ts';
 import type { DeviceConfig } from './configuration/device-config.ts';
+import { createLiveConfiguration } from './configuration/live-configuration.ts';
+import { createTokenExchange } from './credentials/token-exchange.ts';
 import { withSetRecipes } from './deployment/local-components.ts';
 import { createLocalDeployments } from './deployment/local-deployments.ts';
 import { DeploymentRunner } from './deployment/runner.ts';
@@ -12,10 +17,13 @@ import { type LocalControl, startLocalControl } from './ipc/local-control.ts';
 import { createComponentLogs } from './lifecycle/component-logs.ts';
 import { createLifecycle } from './lifecycle/lifecycle-engine.ts';
 import { openProcessRecord } from './lifecycle/process-record.ts';
+import { ownConfiguration } from './own-configuration.ts';
 import type { Platform } from './platform/platform.ts';
 import type { DeviceFacts } from './status/fleet-message.ts';
 import { StatusReporter } from './status/reporter.ts';
 import { openDeviceStore } from './store/device-store.ts';
+import type { ComponentSet } from './store/records.ts';
+import { createCredentialProvider } from './uplink/credential-provider.ts';
 import { createDataPlane } from './uplink/https-data-plane.ts';
 import { createUplink } from './uplink/mqtt-uplink.ts';
 import type { TlsMaterial } from './uplink/tls-material.ts';
@@ -27,7 +35,9 @@ const nucleusComponent = 'aws.greengrass.Nucleus';
 const networkLimitMs = 24 * 3_600_000;
 
 export interface NucleusDeps {
-  readonly config: DeviceConfig;
+  readonly rootPath: string;
+  /** config.yaml, under what deployments set of aws.greengrass.Nucleus. Faults name the key. */
+  readonly readConfig: (overrides: JsonObject) => DeviceConfig;
   readonly tls: TlsMaterial;
   readonly platform: Platform;
   readonly clock: Clock;
@@ -40,10 +50,14 @@ export interface NucleusDeps {
   readonly environment: Readonly<Record<string, string>>;
   /** The runtime cannot go on; it is to end, and to be started again. */
   readonly onFatal: (error: unknown) => void;
+  /** A deployment changed what only a new start takes over: the runtime is to be stopped and started again. */
+  readonly onRestart: () => void;
 }
 
 /** A device runtime at work. */
 export interface Nucleus {
+  /** As it is now. */
+  config(): DeviceConfig;
   onConnection(listener: (connected: boolean) => void): void;
   /** Stops every component, delivers nothing more, and closes the store. */
   stop(): Promise<void>;
@@ -57,13 +71,31 @@ export interface Nucleus {
  * @throws Fault `STORE_IN_USE`, `STORE_NEWER` or `STORE_CORRUPT`.
  */
 export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
-  const { config, tls, platform, clock, timers, ids, log } = deps;
-  const store = openDeviceStore(join(config.rootPath, 'config', 'device.db'));
+  const { tls, platform, clock, timers, ids, log } = deps;
+  const store = openDeviceStore(join(deps.rootPath, 'config', 'device.db'), {
+    timers,
+    onLateError: (error) => log.error('a configuration is not on disk yet', { reason: messageOf(error) }),
+  });
+  const own = ownConfiguration(nucleusComponent, deps.readConfig, store.components(), log);
+  // What is made of it here is made anew by a restart when it changes; what may change meanwhile is read from `own`.
+  const config = own.current();
+  const cloudTime = createCloudTime(clock, timers);
+  for (const group of store.groups().values()) cloudTime.observeAtLeast(group.timestamp);
+  const live = createLiveConfiguration({ store, cloudTime, log });
   const processes = openProcessRecord(join(config.rootPath, 'run', 'processes.json'), log);
   await platform.endLeftovers(processes.leftovers);
 
-  const dataPlane = createDataPlane({ config, tls, log, timers });
-  const uplink = createUplink({ config, tls, log, timers, ids });
+  const onDate = (epochMs: number) => cloudTime.observe(epochMs);
+  const dataPlane = createDataPlane({ config, settings: own.current, onDate, tls, log, timers });
+  const uplink = createUplink({ config, settings: own.current, tls, log, timers, ids });
+  const tokenExchange = createTokenExchange({
+    ask: createCredentialProvider({ config: own.current, tls, timers }),
+    clock,
+    timers,
+    ids,
+    log,
+  });
+  const builtins = builtinComponents(config.region);
   const disk = createComponentFiles({
     root: config.rootPath,
     dataPlane,
@@ -75,7 +107,13 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
   });
   const files = withSetRecipes(disk, store);
   const folders = createLocalFolders({ root: config.rootPath, platform });
-  const logs = createComponentLogs({ folder: join(config.rootPath, 'logs'), clock, timers, log });
+  const logs = createComponentLogs({
+    folder: join(config.rootPath, 'logs'),
+    clock,
+    timers,
+    log,
+    settings: () => own.current().logging,
+  });
   const lifecycle = createLifecycle({
     platform,
     timers,
@@ -86,19 +124,36 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     shell: config.posixShell,
   });
   const environment = componentEnvironment(config, deps.environment);
-  const attributes = platform.attributes();
+  const attributes = () => ({ ...platform.attributes(), ...own.current().platformOverride });
 
   const specContext = (recipe: SpecContext['recipe']): SpecContext => ({
     recipe,
     paths: files.paths,
-    attributes,
+    attributes: attributes(),
     environment,
+    ownEnvironment: tokenExchange.environment,
     rootPath: config.rootPath,
     thingName: config.thingName,
     onUnresolved: (component, placeholder) =>
       log.warn('a recipe variable stands for nothing', { component, placeholder }),
     ...(config.posixUser === undefined ? {} : { defaultUser: config.posixUser }),
   });
+  async function beforeBringUp(set: ComponentSet): Promise<'go' | 'restart'> {
+    const effects = own.take(set);
+    if (effects.restart) {
+      log.info('the runtime starts again with its new configuration');
+      deps.onRestart();
+      return 'restart';
+    }
+    if (effects.credentials) tokenExchange.forget();
+    if (effects.reconnect) uplink.reconnect();
+    for (const name of emptyBuiltins)
+      if (set.has(name)) log.warn('this component is accepted, and does nothing on this runtime', { component: name });
+    const service = set.get(tokenExchangeService);
+    await tokenExchange.configure(service && toJson(service.configuration));
+    return 'go';
+  }
+
   const runner = new DeploymentRunner({
     store,
     lifecycle,
@@ -106,13 +161,28 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     folders,
     dataPlane,
     region: config.region,
-    attributes,
+    get attributes() {
+      return attributes();
+    },
+    builtins,
     nucleus: { component: nucleusComponent, version: config.nucleusVersion },
     running: (name) => store.components().get(name)?.version,
     retrying: (work, signal) =>
       retrying({ timers, ids, log, retryLimitMs: networkLimitMs }, 'a call to the cloud', signal, work),
     specContext,
-    onIgnored: (component, pointers) => log.warn('merged values lost to newer local ones', { component, pointers }),
+    checkNucleus: own.check,
+    settings: () => ({
+      interpolate: own.current().interpolateComponentConfiguration,
+      mergeTime(created) {
+        cloudTime.observeAtLeast(created);
+        return own.current().deploymentConfigurationTimeSource === 'deploymentProcessingTime'
+          ? cloudTime.now()
+          : created;
+      },
+    }),
+    beforeBringUp,
+    onReplaced: (before) =>
+      live.replaced(new Map([...before].map(([name, { configuration }]) => [name, configuration]))),
     onOwed: () => reporter.deliver(),
     onFatal: deps.onFatal,
     log,
@@ -121,8 +191,8 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     thing: config.thingName,
     nucleusComponent,
     nucleusVersion: config.nucleusVersion,
-    platform: attributes['os'] ?? 'unknown',
-    architecture: attributes['architecture'] ?? 'unknown',
+    platform: attributes()['os'] ?? 'unknown',
+    architecture: attributes()['architecture'] ?? 'unknown',
   };
   const reporter = new StatusReporter({
     facts,
@@ -133,12 +203,16 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
       onChange: (listener) => lifecycle.onChange(listener),
     },
     deploying: () => store.isChanging(),
+    cadenceMs: () => own.current().fleetStatusIntervalMs,
     clock,
     timers,
     chance: () => new DataView(Uint8Array.from(ids.random(4)).buffer).getUint32(0) / 2 ** 32,
     log,
   });
 
+  uplink.onConnection((connected) => {
+    if (connected) tokenExchange.connected();
+  });
   uplink.onArrival((arrival) => runner.arrive(arrival));
   runner.start();
   reporter.start();
@@ -153,7 +227,8 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
       store,
       arrive: (arrival) => runner.arrive(arrival),
       checkFolders: (recipes, artifacts) => folders.check(recipes, artifacts),
-      clock,
+      // A device whose clock is ahead must not overrule the deployments of the cloud.
+      clock: cloudTime,
       ids,
     }),
     statuses,
@@ -169,12 +244,14 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
   });
 
   return {
+    config: own.current,
     onConnection: (listener) => void uplink.onConnection(listener),
     async stop() {
       await control.close();
       // All at once: a status that waits for its answer ends with the uplink, a deployment that removes a component with the
       // lifecycle. Each takes nothing new from here on.
       await Promise.all([reporter.stop(), runner.stop(), uplink.stop(), lifecycle.stop()]);
+      await tokenExchange.stop();
       logs.close();
       store.close();
     },
@@ -196,5 +273,26 @@ function componentEnvironment(
     AWS_IOT_THING_NAME: config.thingName,
     GGC_VERSION: config.nucleusVersion,
     GG_ROOT_CA_PATH: config.rootCaPath,
+    ...proxyEnvironment(config),
   };
+}
+
+/** As the reference gives it, credentials included: components need the proxy as the runtime does. Never for this machine itself. */
+function proxyEnvironment({ proxy }: DeviceConfig): Readonly<Record<string, string>> {
+  if (proxy === undefined) return {};
+  const { secure, host, port, credentials, noProxy } = proxy;
+  const name = host.includes(':') ? `[${host}]` : host;
+  const user =
+    credentials === undefined
+      ? ''
+      : `${encodeURIComponent(credentials.username)}:${encodeURIComponent(credentials.password)}@`;
+  const url = `${secure ? 'https' : 'http'}://${user}${name}:${port}`;
+  const direct = [...new Set([...noProxy, 'localhost', '127.0.0.1'])].join(',');
+  const variables = { HTTP_PROXY: url, HTTPS_PROXY: url, ALL_PROXY: url, NO_PROXY: direct };
+  return Object.fromEntries(
+    Object.entries(variables).flatMap(([key, value]) => [
+      [key, value],
+      [key.toLowerCase(), value],
+    ]),
+  );
 }

@@ -34,6 +34,7 @@ export const thingGroupArn = (scope: ArnScope, name: string) => `${iot(scope)}:t
 export const jobArn = (scope: ArnScope, jobId: string) => `${iot(scope)}:job/${jobId}`;
 export const caCertificateArn = (scope: ArnScope, certificateId: string) => `${iot(scope)}:cacert/${certificateId}`;
 export const certificateArn = (scope: ArnScope, certificateId: string) => `${iot(scope)}:cert/${certificateId}`;
+export const thingTypeArn = (scope: ArnScope, name: string) => `${iot(scope)}:thingtype/${name}`;
 export const policyArn = (scope: ArnScope, name: string) => `${iot(scope)}:policy/${name}`;
 export const roleAliasArn = (scope: ArnScope, name: string) => `${iot(scope)}:rolealias/${name}`;
 export const provisioningTemplateArn = (scope: ArnScope, name: string) => `${iot(scope)}:provisioningtemplate/${name}`;
@@ -53,9 +54,9 @@ export type GreengrassArn = ArnScope &
       }
   );
 
-const iotKinds = ['thing', 'thinggroup', 'job', 'cert', 'policy', 'rolealias'] as const;
+const iotKinds = ['thing', 'thinggroup', 'thingtype', 'job', 'cert', 'policy', 'rolealias'] as const;
 
-/** An IoT ARN. `name` is the thing, group or policy name, the job id or the certificate id. */
+/** An IoT ARN. `name` is the thing, group, type or policy name, the job id or the certificate id. */
 export interface IotArn extends ArnScope {
   readonly kind: (typeof iotKinds)[number];
   readonly name: string;
@@ -91,7 +92,7 @@ export function parseGreengrassArn(arn: string): GreengrassArn | undefined {
   }
 }
 
-/** Undefined when `arn` is not the ARN of a thing, thing group, job, certificate, policy or role alias. */
+/** Undefined when `arn` is not the ARN of a thing, thing group, thing type, job, certificate, policy or role alias. */
 export function parseIotArn(arn: string): IotArn | undefined {
   const parts = arn.match(/^arn:([^:]+):iot:([^:]*):(\d+):(\w+)\/(.+)$/s);
   if (parts === null) return undefined;

@@ -51,6 +51,8 @@ export function deploymentReport(thingName: string, shadowName: string, reported
           failureCause: outcome.failureCause ?? '',
           errorStack: [...(outcome.errorStack ?? [])],
           errorTypes: [...(outcome.errorTypes ?? [])],
+          // Null clears what an earlier deployment left.
+          ignoredConfiguration: outcome.ignoredConfiguration?.slice(0, 1024) ?? null,
         },
         ggcVersion: reported.nucleusVersion,
       },

@@ -298,6 +298,8 @@ export function parseRejection(bytes: Uint8Array): Rejection {
 /** How a deployment ended on a device, as job details, shadow and fleet status all carry it. */
 export interface DeploymentOutcome {
   readonly detailedStatus?: DetailedStatus | undefined;
+  /** Ours: merged keys that lost to newer writes on the device, by component. Sent only, for a person. */
+  readonly ignoredConfiguration?: string | undefined;
   readonly failureCause?: string | undefined;
   /** Error codes, from generic to specific. */
   readonly errorStack?: readonly string[] | undefined;
@@ -311,6 +313,7 @@ export function deploymentStatusDetails(outcome: DeploymentOutcome): StatusDetai
     if (value !== undefined) details[key] = value.slice(0, MAX_DETAIL_VALUE);
   };
   put('detailed-deployment-status', outcome.detailedStatus);
+  put('greensward-ignored-configuration', outcome.ignoredConfiguration);
   put('deployment-failure-cause', outcome.failureCause);
   put('deployment-error-stack', outcome.errorStack === undefined ? undefined : JSON.stringify(outcome.errorStack));
   put('deployment-error-types', outcome.errorTypes === undefined ? undefined : JSON.stringify(outcome.errorTypes));

@@ -1,4 +1,5 @@
 import type { JsonObject } from '@greensward/kit';
+import type { ThingDocument } from '@greensward/model/fleet-query';
 import type { CreateDeploymentRequest } from '@greensward/protocol/greengrassv2';
 import type { RoleAlias } from '../domain/access/role-alias.ts';
 import type { ComponentVersion } from '../domain/components/component.ts';
@@ -6,6 +7,8 @@ import type { Deployment, DeploymentStatus } from '../domain/deployment/deployme
 import type { ClientAssociation, ConnectivityEndpoint, ServiceRole } from '../domain/devices/client-devices.ts';
 import type { CoreDevice, InstalledComponent } from '../domain/devices/core-device.ts';
 import type { Telemetry } from '../domain/devices/telemetry.ts';
+import type { IndexingConfiguration } from '../domain/fleet-index/indexing-configuration.ts';
+import type { ThingConnection } from '../domain/fleet-index/thing-connection.ts';
 import type { ExecutionCancel } from '../domain/jobs/cancel-execution.ts';
 import type { Execution, ExecutionCounts, ExecutionStatus, Job, JobStatus } from '../domain/jobs/job.ts';
 import type { ProvisioningTemplate, ProvisioningTemplateVersion } from '../domain/provisioning/provisioning.ts';
@@ -19,6 +22,7 @@ import type {
   Thing,
   ThingGroup,
 } from '../domain/registry/registry.ts';
+import type { ThingType } from '../domain/registry/thing-type.ts';
 import type { MessageToPublish } from '../ports/bus.ts';
 import type { KeyAndCertificate } from '../ports/certificate-authority.ts';
 import type { Session, SessionCredentials } from '../ports/session-credentials.ts';
@@ -37,6 +41,9 @@ type Tags = Readonly<Record<string, string>>;
 export interface App {
   readonly things: ThingUseCases;
   readonly groups: GroupUseCases;
+  readonly dynamicGroups: DynamicGroupUseCases;
+  readonly thingTypes: ThingTypeUseCases;
+  readonly fleetIndex: FleetIndexUseCases;
   readonly authorities: AuthorityUseCases;
   readonly certificates: CertificateUseCases;
   readonly policies: PolicyUseCases;
@@ -106,6 +113,68 @@ export interface GroupUseCases {
   ofThing(thing: string): Promise<readonly string[]>;
   /** For the data plane: direct groups, each with its ancestors from the root to its parent. */
   membership(thing: string): Promise<readonly { group: string; ancestors: readonly string[] }[]>;
+}
+
+/** Which index a query is about, and in which version of its language; what is absent is the one that there is. */
+export interface IndexChoice {
+  readonly name?: string | undefined;
+  readonly version?: string | undefined;
+}
+
+export interface DynamicGroupUseCases {
+  create(input: {
+    name: string;
+    query: string;
+    index: IndexChoice;
+    description?: string;
+    attributes?: Tags;
+    tags?: Tags;
+  }): Promise<ThingGroup>;
+  /** What is not given stays. Returns the new version. */
+  update(input: {
+    name: string;
+    query?: string;
+    index: IndexChoice;
+    description?: string;
+    attributes?: Tags;
+    merge?: boolean;
+    expectedVersion?: number;
+  }): Promise<number>;
+  delete(name: string, expectedVersion?: number): Promise<void>;
+}
+
+export interface ThingTypeUseCases {
+  create(input: {
+    name: string;
+    description?: string;
+    searchableAttributes?: readonly string[];
+    tags?: Tags;
+  }): Promise<ThingType>;
+  describe(name: string): Promise<ThingType>;
+  /** With `name` that type alone. */
+  list(page: PageRequest, name?: string): Promise<Page<ThingType>>;
+  deprecate(name: string, undo: boolean): Promise<void>;
+  delete(name: string): Promise<void>;
+}
+
+/** A thing that a search has found. */
+export interface FoundThing {
+  readonly document: ThingDocument;
+  /** Its shadows as one JSON text. */
+  readonly shadow: string | undefined;
+}
+
+export interface FleetIndexUseCases {
+  /** Ordered by name. A page may have fewer things than asked for, though there are more. */
+  search(input: { query: string; index: IndexChoice }, page: PageRequest): Promise<Page<FoundThing>>;
+  indices(): Promise<readonly string[]>;
+  describe(name: string): Promise<IndexingConfiguration>;
+  configuration(): Promise<IndexingConfiguration>;
+  configure(configuration: IndexingConfiguration): Promise<void>;
+  /** Which things are connected now; one transaction for the list. */
+  setConnections(connections: readonly ThingConnection[]): Promise<void>;
+  /** After a start: nobody is connected yet, whatever was so when the service ended. */
+  disconnectAll(): Promise<void>;
 }
 
 /** Certificate authorities of others, whose certificates may be registered. */

@@ -3,14 +3,16 @@ import { Fault, type Ids, messageOf } from '@greensward/kit';
 import { parsePolicy } from '@greensward/model/policy';
 import { iotInvalid, iotNotFound } from '../domain/faults.ts';
 import type { PlannedPolicy, ProvisioningPlan } from '../domain/provisioning/plan.ts';
+import type { Override } from '../domain/provisioning/template.ts';
 import type { Certificate, Thing } from '../domain/registry/registry.ts';
 import { attributesRefusal, mergedAttributes, sameMap } from '../domain/registry/registry-rules.ts';
+import { attributeLimit } from '../domain/registry/thing-type.ts';
 import type { Tx } from '../ports/storage.ts';
 import type { Arns } from './arns.ts';
 import { joinGroup, leaveGroup } from './group-membership.ts';
+import { requireUsableType } from './thing-types.ts';
 
-/** IoT: attributes of a thing without a thing type, and policies of a certificate. */
-const maxAttributes = 3;
+/** IoT: policies of a certificate. */
 const maxPolicies = 10;
 
 /** What a registration changed that others are to hear of after the commit. */
@@ -75,22 +77,48 @@ async function applyThing(
   { name, attributes, typeName, overrides }: ProvisioningPlan['thing'],
   { ids, now }: { readonly ids: Ids; readonly now: number },
 ): Promise<boolean> {
-  // Thing types cannot be created here (yet), so none exists.
-  if (typeName !== undefined) throw iotNotFound('Thing type', typeName);
   const present = await tx.things.get(name);
   if (present === undefined) {
-    refuseAttributes(attributes ?? {});
-    const thing: Thing = { name, id: ids.uuid(), attributes: attributes ?? {}, version: 1, createdAt: now };
+    if (typeName !== undefined) await requireUsableType(tx, typeName);
+    refuseAttributes(attributes ?? {}, typeName);
+    const typed = typeName === undefined ? {} : { typeName };
+    const thing: Thing = { name, id: ids.uuid(), attributes: attributes ?? {}, ...typed, version: 1, createdAt: now };
     await tx.things.insert(thing);
     return false;
   }
-  if (attributes === undefined || overrides.attributes === 'DO_NOTHING') return true;
-  const next = mergedAttributes(present.attributes, attributes, overrides.attributes === 'MERGE');
-  if (sameMap(present.attributes, next)) return true;
-  if (overrides.attributes === 'FAIL') throw conflict(`The thing ${name} exists with other attributes.`);
-  refuseAttributes(next);
-  await tx.things.update({ ...present, attributes: next, version: present.version + 1 });
+  const nextType = await typeAfter(tx, present, typeName, overrides.type);
+  const next = attributesAfter(present, attributes, overrides.attributes);
+  if (nextType === present.typeName && next === present.attributes) return true;
+  refuseAttributes(next, nextType);
+  const typed = nextType === undefined ? {} : { typeName: nextType };
+  await tx.things.update({ ...present, ...typed, attributes: next, version: present.version + 1 });
   return true;
+}
+
+/** The type of a thing that exists. A template takes none away. */
+async function typeAfter(
+  tx: Tx,
+  present: Thing,
+  typeName: string | undefined,
+  override: Override,
+): Promise<string | undefined> {
+  if (typeName === undefined || typeName === present.typeName || override === 'DO_NOTHING') return present.typeName;
+  if (override === 'FAIL') throw conflict(`The thing ${present.name} exists with another thing type.`);
+  await requireUsableType(tx, typeName);
+  return typeName;
+}
+
+/** The attributes of a thing that exists; the same object when they stay as they are. */
+function attributesAfter(
+  present: Thing,
+  attributes: Readonly<Record<string, string>> | undefined,
+  override: Override,
+): Readonly<Record<string, string>> {
+  if (attributes === undefined || override === 'DO_NOTHING') return present.attributes;
+  const next = mergedAttributes(present.attributes, attributes, override === 'MERGE');
+  if (sameMap(present.attributes, next)) return present.attributes;
+  if (override === 'FAIL') throw conflict(`The thing ${present.name} exists with other attributes.`);
+  return next;
 }
 
 async function applyGroups(
@@ -99,7 +127,7 @@ async function applyGroups(
   existed: boolean,
   now: number,
 ): Promise<Pick<Provisioned, 'joined' | 'pendingChanged'>> {
-  const present = groups === undefined ? [] : await tx.groups.ofThing(name);
+  const present = groups === undefined ? [] : await tx.groups.ofThing(name, 'static');
   const missing = (groups ?? []).filter((group) => !present.includes(group));
   const others = present.filter((group) => groups?.includes(group) === false);
   if (overrides.groups === 'FAIL' && existed && (missing.length > 0 || others.length > 0)) {
@@ -156,8 +184,8 @@ function refuseMalformed({ resource, document }: { readonly resource: string; re
   }
 }
 
-function refuseAttributes(attributes: Readonly<Record<string, string>>): void {
-  const refusal = attributesRefusal(attributes, maxAttributes);
+function refuseAttributes(attributes: Readonly<Record<string, string>>, typeName: string | undefined): void {
+  const refusal = attributesRefusal(attributes, attributeLimit(typeName));
   if (refusal !== undefined) throw iotInvalid(refusal);
 }
 

@@ -17,6 +17,7 @@ import {
   type TargetKind,
   thingArn,
   thingGroupArn,
+  thingTypeArn,
 } from '@greensward/protocol/arn';
 import type { DeploymentTarget } from '../domain/deployment/deployment.ts';
 import type { Account } from './context.ts';
@@ -25,6 +26,7 @@ import type { Account } from './context.ts';
 export interface Arns {
   thing(name: string): string;
   group(name: string): string;
+  thingType(name: string): string;
   caCertificate(id: string): string;
   certificate(id: string): string;
   policy(name: string): string;
@@ -48,6 +50,7 @@ export function createArns(account: Account): Arns {
   return {
     thing: (name) => thingArn(scope, name),
     group: (name) => thingGroupArn(scope, name),
+    thingType: (name) => thingTypeArn(scope, name),
     caCertificate: (id) => caCertificateArn(scope, id),
     certificate: (id) => certificateArn(scope, id),
     policy: (name) => policyArn(scope, name),

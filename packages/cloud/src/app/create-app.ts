@@ -9,6 +9,8 @@ import type { AppDeps } from './context.ts';
 import { createDeployments } from './deployments.ts';
 import { createDeviceRights } from './device-rights.ts';
 import { createDevices } from './devices.ts';
+import { createDynamicGroups } from './dynamic-groups.ts';
+import { createFleetIndex } from './fleet-index.ts';
 import { createGroups } from './groups.ts';
 import { createJobs } from './jobs.ts';
 import { createContentSweep, createObjects } from './objects.ts';
@@ -19,6 +21,7 @@ import { createServiceRole } from './service-role.ts';
 import { createShadows } from './shadows.ts';
 import { createTags } from './tags.ts';
 import { createTelemetry } from './telemetry.ts';
+import { createThingTypes } from './thing-types.ts';
 import { createThings } from './things.ts';
 
 /** The use cases over these adapters. */
@@ -29,6 +32,9 @@ export function createApp(deps: AppDeps): App {
   return {
     things: createThings(deps, rights),
     groups: createGroups(deps, rights),
+    dynamicGroups: createDynamicGroups(deps),
+    thingTypes: createThingTypes(deps),
+    fleetIndex: createFleetIndex(deps),
     authorities: createAuthorities(deps),
     certificates: createCertificates(deps),
     policies: createPolicies(deps, rights),

@@ -4,7 +4,7 @@ import type { CreateDeploymentRequest } from '@greensward/protocol/greengrassv2'
 import type { Deployment, DeploymentTarget } from '../domain/deployment/deployment.ts';
 import { parentRefusal } from '../domain/deployment/parent-rules.ts';
 import { requestErrors } from '../domain/deployment/request-rules.ts';
-import { invalidFields, resourceNotFound } from '../domain/faults.ts';
+import { conflict, invalidFields, resourceNotFound } from '../domain/faults.ts';
 import { queuedExecution } from '../domain/jobs/execution-machine.ts';
 import type { Job } from '../domain/jobs/job.ts';
 import { queuedAtAfter } from '../domain/jobs/queued-at.ts';
@@ -50,6 +50,7 @@ export async function createDeployment(deps: AppDeps, arns: Arns, input: CreateD
     const call = { operation: 'CreateDeployment', token: clientToken, request: { ...request, tags }, now };
     return idempotent(tx, call, async () => {
       const target = await requireTarget(tx, arns, request.targetArn, 'targetArn');
+      await refuseUnpaced(tx, target, request);
       const onBehalfOf = await requireParent(tx, arns, target, request);
       const deployment = await nextDeployment(tx, deps, arns, { target, request, onBehalfOf, now });
       effects.replaced = await replaceOlder(tx, deployment, now);
@@ -81,6 +82,18 @@ async function requireTarget(tx: Tx, arns: Arns, arn: string, field: string): Pr
   const found = target.kind === 'thing' ? await tx.things.get(target.name) : await tx.groups.get(target.name);
   if (found === undefined) throw resourceNotFound(target.kind, arn);
   return target;
+}
+
+/**
+ * A rate counts the members that there are when the deployment is created: those that a dynamic group is still to get would
+ * all come at once.
+ */
+async function refuseUnpaced(tx: Tx, target: DeploymentTarget, request: Deployment['request']): Promise<void> {
+  if (target.kind === 'thing' || request.iotJobConfiguration?.jobExecutionsRolloutConfig === undefined) return;
+  if ((await tx.groups.get(target.name))?.dynamic?.building !== true) return;
+  const why =
+    'is BUILDING: a rollout rate would not hold for members that are still to be found; try again when it is ACTIVE';
+  throw conflict('thinggroup', request.targetArn, `The dynamic thing group ${target.name} ${why}.`);
 }
 
 /** Checks the parent of a subdeployment. Returns the root of the chain, under which devices book the components. */

@@ -105,6 +105,18 @@ describe('a change of policy decides about the next action of a connection that 
     expect(publish(device)).toBe(true);
   });
 
+  test('and allows by the type of the thing', async () => {
+    await give('connect', arn(), allow('iot:Connect'));
+    await give('typed', arn(), allow('iot:Publish', `arn:aws:iot:*:*:topic/\${iot:Connection.Thing.ThingTypeName}/#`));
+    const device = await connect();
+    expect(publish(device, 'pumps/#')).toBe(false);
+    await cloud.app.thingTypes.create({ name: 'pumps' });
+    await cloud.app.things.update({ name: 'pump', typeName: 'pumps' });
+    expect([publish(device, 'pumps/#'), publish(device, 'valves/#')]).toEqual([true, false]);
+    await cloud.app.things.update({ name: 'pump', removeType: true });
+    expect(publish(device, 'pumps/#')).toBe(false);
+  });
+
   test('a connection that was released is not kept up to date any more, and a new one is right', async () => {
     await give('first', arn(), allow('iot:*'));
     const device = await connect();

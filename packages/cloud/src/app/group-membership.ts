@@ -11,10 +11,16 @@ export async function requireGroup(tx: Tx, name: string): Promise<ThingGroup> {
   return group;
 }
 
+/** IoT: nobody is put into a dynamic group by hand, or taken out of it. Fails with InvalidRequestException. */
+async function requireStatic(tx: Tx, name: string): Promise<void> {
+  const { dynamic } = await requireGroup(tx, name);
+  if (dynamic !== undefined) throw iotInvalid(`The members of the dynamic thing group ${name} are found by its query.`);
+}
+
 /** Puts a thing that exists into a group; true when it was not in it. Afterwards there may be work for the rollout. */
 export async function joinGroup(tx: Tx, name: string, thing: string, now: number): Promise<boolean> {
-  await requireGroup(tx, name);
-  const present = await tx.groups.ofThing(thing);
+  await requireStatic(tx, name);
+  const present = await tx.groups.ofThing(thing, 'static');
   if (present.includes(name)) return false;
   const ancestries = [];
   for (const each of present) ancestries.push({ name: each, ancestry: await tx.groups.ancestry(each) });
@@ -26,7 +32,7 @@ export async function joinGroup(tx: Tx, name: string, thing: string, now: number
 
 /** Takes a thing out of a group that it may be in. Returns the things whose pending executions changed. */
 export async function leaveGroup(tx: Tx, name: string, thing: string, now: number): Promise<readonly string[]> {
-  await requireGroup(tx, name);
+  await requireStatic(tx, name);
   if (!(await tx.groups.ofThing(thing)).includes(name)) return [];
   const affected = await removeMemberExecutions(tx, name, [thing], now);
   await tx.groups.remove(name, thing);

@@ -12,7 +12,7 @@ import { removeGroupExecutions } from './membership-effects.ts';
 /** IoT: attributes of a thing group. */
 const maxAttributes = 50;
 
-/** The static thing groups of the registry, and who is in them. */
+/** The static thing groups of the registry, and who is in groups of either kind. */
 export function createGroups(deps: AppDeps, rights: DeviceRights): GroupUseCases {
   const { storage, clock, ids, bus, account } = deps;
   const arns = createArns(account);
@@ -36,7 +36,7 @@ export function createGroups(deps: AppDeps, rights: DeviceRights): GroupUseCases
         };
         const present = await tx.groups.get(name);
         if (present !== undefined) {
-          if (sameGroup(present, wanted)) return present;
+          if (present.dynamic === undefined && sameGroup(present, wanted)) return present;
           throw iotAlreadyExists('Thing group', name, arns.group(name));
         }
         if (parent !== undefined) await requireRoomBelow(tx, parent);
@@ -55,6 +55,7 @@ export function createGroups(deps: AppDeps, rights: DeviceRights): GroupUseCases
     update: ({ name, description, attributes, merge = false, expectedVersion }) =>
       storage.write(async (tx) => {
         const present = await requireGroup(tx, name);
+        refuseDynamic(present, 'UpdateDynamicThingGroup');
         if (expectedVersion !== undefined && expectedVersion !== present.version) {
           throw iotVersionConflict('Thing group', name, present.version);
         }
@@ -72,6 +73,7 @@ export function createGroups(deps: AppDeps, rights: DeviceRights): GroupUseCases
       const { affected: things, hadPolicies } = await storage.write(async (tx) => {
         const group = await tx.groups.get(name);
         if (group === undefined) return { affected: [], hadPolicies: false }; // IoT: deleting what is not there succeeds.
+        refuseDynamic(group, 'DeleteDynamicThingGroup');
         if (expectedVersion !== undefined && expectedVersion !== group.version) {
           throw iotVersionConflict('Thing group', name, group.version);
         }
@@ -87,6 +89,7 @@ export function createGroups(deps: AppDeps, rights: DeviceRights): GroupUseCases
       });
       if (hadPolicies) bus.publish({ kind: 'rights-changed' });
       await rights.settled();
+      bus.publish({ kind: 'things-changed' });
       if (things.length > 0) bus.publish({ kind: 'pending-changed', things });
     },
 
@@ -103,6 +106,7 @@ export function createGroups(deps: AppDeps, rights: DeviceRights): GroupUseCases
       });
       if (!joined) return;
       bus.publish({ kind: 'rollout' });
+      bus.publish({ kind: 'things-changed' });
       await tellRights(thing);
     },
 
@@ -112,6 +116,7 @@ export function createGroups(deps: AppDeps, rights: DeviceRights): GroupUseCases
         return leaveGroup(tx, groupName, thing, clock.now());
       });
       if (changed.length > 0) bus.publish({ kind: 'pending-changed', things: changed });
+      bus.publish({ kind: 'things-changed' });
       await tellRights(thing);
     },
 
@@ -128,6 +133,7 @@ export function createGroups(deps: AppDeps, rights: DeviceRights): GroupUseCases
       });
       if (changed.length > 0) bus.publish({ kind: 'pending-changed', things: changed });
       if (joined) bus.publish({ kind: 'rollout' });
+      bus.publish({ kind: 'things-changed' });
       await tellRights(thing);
     },
 
@@ -154,12 +160,18 @@ export function createGroups(deps: AppDeps, rights: DeviceRights): GroupUseCases
   };
 }
 
+/** IoT: dynamic groups have operations of their own. */
+function refuseDynamic({ name, dynamic }: ThingGroup, operation: string): void {
+  if (dynamic !== undefined) throw iotInvalid(`The thing group ${name} is a dynamic one: use ${operation}.`);
+}
+
 async function requireThing(tx: Tx, name: string): Promise<void> {
   if ((await tx.things.get(name)) === undefined) throw iotNotFound('Thing', name);
 }
 
 async function requireRoomBelow(tx: Tx, parent: string): Promise<void> {
-  await requireGroup(tx, parent);
+  const { dynamic } = await requireGroup(tx, parent);
+  if (dynamic !== undefined) throw iotInvalid(`The thing group ${parent} is a dynamic one: it has no groups below it.`);
   const refusal = depthRefusal(await tx.groups.ancestry(parent));
   if (refusal !== undefined) throw iotInvalid(refusal);
 }

@@ -199,6 +199,9 @@ async function requireTarget(tx: Tx, arns: Arns, target: string): Promise<number
   if (group?.kind !== 'thinggroup') {
     throw iotInvalid(`The target ${target} is not the ARN of a certificate or a thing group of this account.`);
   }
-  if ((await tx.groups.get(group.name)) === undefined) throw iotNotFound('Thing group', group.name);
+  const found = await tx.groups.get(group.name);
+  if (found === undefined) throw iotNotFound('Thing group', group.name);
+  // IoT: who is in a dynamic group is found some time later, which is too late for a denial.
+  if (found.dynamic !== undefined) throw iotInvalid('Policies cannot be attached to a dynamic thing group.');
   return 2;
 }

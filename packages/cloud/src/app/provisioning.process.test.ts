@@ -66,7 +66,11 @@ describe('provisioning by claim', () => {
     expect(await cloud.app.things.principals('core')).toEqual([cloud.arns.certificate(certificateId)]);
     const policies = await cloud.app.policies.attachedTo(cloud.arns.certificate(certificateId));
     expect(policies.map(({ name }) => name)).toEqual(['device']);
-    expect(cloud.events).toEqual([{ kind: 'rollout' }, { kind: 'rights-changed', certificates: [certificateId] }]);
+    expect(cloud.events).toEqual([
+      { kind: 'rollout' },
+      { kind: 'things-changed' },
+      { kind: 'rights-changed', certificates: [certificateId] },
+    ]);
   });
 
   test('gives what the group runs to the new device', async () => {
@@ -190,6 +194,51 @@ describe('provisioning a thing that exists', () => {
       expect(await cloud.app.things.principals('core')).toEqual([]);
     },
   );
+});
+
+describe('the thing type of a template', () => {
+  const typed = (overrides: object) => body({ ThingTypeName: 'pump' }, { OverrideSettings: overrides });
+  const provisionBy = async (text: string) => {
+    await template(text);
+    await provision((await cloud.app.provisioning.createKeys(claimant)).token);
+    return (await cloud.app.things.describe('core')).typeName;
+  };
+  beforeEach(async () => {
+    await cloud.app.thingTypes.create({ name: 'pump' });
+    await cloud.app.thingTypes.create({ name: 'valve' });
+  });
+
+  test('is that of a new thing', async () => {
+    expect(await provisionBy(typed({}))).toBe('pump');
+  });
+
+  test.each([
+    [{}, 'valve'],
+    [{ ThingTypeName: 'DO_NOTHING' }, 'valve'],
+    [{ ThingTypeName: 'REPLACE' }, 'pump'],
+  ])('with the settings %j leaves a thing of another type as %s', async (overrides, type) => {
+    await cloud.app.things.create({ name: 'core', typeName: 'valve' });
+    expect(await provisionBy(typed(overrides))).toBe(type);
+  });
+
+  test('with FAIL, and when it is deprecated, registers nothing', async () => {
+    await cloud.app.things.create({ name: 'core', typeName: 'valve' });
+    await expect(provisionBy(typed({ ThingTypeName: 'FAIL' }))).rejects.toMatchObject(conflict);
+    await cloud.app.things.delete('core');
+    await cloud.app.provisioning.templates.delete('T');
+    await cloud.app.thingTypes.deprecate('pump', false);
+    await expect(provisionBy(typed({}))).rejects.toMatchObject(invalid);
+    await expect(cloud.app.things.describe('core')).rejects.toMatchObject(missing);
+  });
+
+  test('leaves a dynamic group, which finds the new thing by it', async () => {
+    await cloud.app.dynamicGroups.create({ name: 'pumps', query: 'thingTypeName:pump', index: {} });
+    await provisionBy(body({ ThingTypeName: 'pump' }, { OverrideSettings: { ThingGroups: 'REPLACE' } }));
+    await cloud.dynamicGroups();
+    expect(await cloud.app.groups.ofThing('core')).toContain('pumps');
+    await provision((await cloud.app.provisioning.createKeys(claimant)).token);
+    expect(await cloud.app.groups.ofThing('core')).toContain('pumps');
+  });
 });
 
 describe('a claim that is made for one template', () => {

@@ -38,6 +38,7 @@ export function createProvisioning(deps: AppDeps, rights: DeviceRights): Provisi
     if (joined) bus.publish({ kind: 'rollout' });
     if (pendingChanged.length > 0) bus.publish({ kind: 'pending-changed', things: pendingChanged });
     if (deactivated && certificateId !== undefined) bus.publish({ kind: 'certificate-changed', certificateId });
+    bus.publish({ kind: 'things-changed' });
     bus.publish({ kind: 'rights-changed', certificates });
     await rights.settled();
   }

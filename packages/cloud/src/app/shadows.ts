@@ -50,6 +50,7 @@ export function createShadows(deps: AppDeps): ShadowUseCases {
       });
       const messages = requests.flatMap((request, index) => toldOverBus(request, answers[index]));
       if (messages.length > 0) bus.publish({ kind: 'shadow-changed', messages });
+      if (!readsOnly) bus.publish({ kind: 'things-changed' });
       return answers;
     },
 

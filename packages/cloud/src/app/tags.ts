@@ -8,7 +8,7 @@ import type { AppDeps } from './context.ts';
 /** Greengrass, IoT: tags of one resource. */
 const maxTags = { greengrass: 200, iot: 50 };
 
-/** Tags of component versions, deployments and core devices; of thing groups, jobs, policies and role aliases. */
+/** Tags of component versions, deployments and core devices; of thing groups, thing types, jobs, policies and role aliases. */
 export function createTags({ storage, account }: Pick<AppDeps, 'storage' | 'account'>): TagUseCases {
   const arns = createArns(account);
   return {
@@ -69,6 +69,8 @@ async function isTaggable(tx: Tx, kind: IotArn['kind'], name: string): Promise<b
   switch (kind) {
     case 'thinggroup':
       return (await tx.groups.get(name)) !== undefined;
+    case 'thingtype':
+      return (await tx.thingTypes.get(name)) !== undefined;
     case 'job':
       return (await tx.jobs.get(name))?.carrier === 'job';
     case 'policy':

@@ -1,16 +1,14 @@
-import { Fault } from '@greensward/kit';
 import { iotAlreadyExists, iotInvalid, iotNotFound, iotVersionConflict } from '../domain/faults.ts';
 import type { Certificate, Thing } from '../domain/registry/registry.ts';
 import { attributesRefusal, mergedAttributes, sameMap } from '../domain/registry/registry-rules.ts';
+import { attributeLimit } from '../domain/registry/thing-type.ts';
 import type { Tx } from '../ports/storage.ts';
 import type { ThingUseCases } from './app.ts';
 import { createArns } from './arns.ts';
 import type { AppDeps } from './context.ts';
 import type { DeviceRights } from './device-rights.ts';
 import { removeThingExecutions } from './membership-effects.ts';
-
-/** IoT: attributes of a thing without a thing type. */
-const maxAttributes = 3;
+import { requireUsableType } from './thing-types.ts';
 
 /** The things of the registry. */
 export function createThings(deps: AppDeps, rights: DeviceRights): ThingUseCases {
@@ -18,41 +16,56 @@ export function createThings(deps: AppDeps, rights: DeviceRights): ThingUseCases
   const arns = createArns(account);
 
   return {
-    create: ({ name, attributes = {}, typeName }) =>
-      storage.write(async (tx) => {
-        refuseType(typeName);
-        refuseAttributes(attributes);
+    async create({ name, attributes = {}, typeName }) {
+      const made = await storage.write(async (tx) => {
+        refuseAttributes(attributes, typeName);
         const present = await tx.things.get(name);
         if (present !== undefined) {
-          if (sameMap(present.attributes, attributes)) return present;
+          if (sameMap(present.attributes, attributes) && present.typeName === typeName) return present;
           throw iotAlreadyExists('Thing', name, arns.thing(name));
         }
-        const thing: Thing = { name, id: ids.uuid(), attributes, version: 1, createdAt: clock.now() };
+        if (typeName !== undefined) await requireUsableType(tx, typeName);
+        const thing: Thing = {
+          name,
+          id: ids.uuid(),
+          attributes,
+          ...(typeName === undefined ? {} : { typeName }),
+          version: 1,
+          createdAt: clock.now(),
+        };
         await tx.things.insert(thing);
         return thing;
-      }),
+      });
+      bus.publish({ kind: 'things-changed' });
+      return made;
+    },
 
     describe: (name) => storage.read((tx) => requireThing(tx, name)),
 
     async update({ name, attributes, merge = false, typeName, removeType = false, expectedVersion }) {
       const certificates = await storage.write(async (tx) => {
         const { typeName: presentType, ...present } = await requireThing(tx, name);
-        refuseType(typeName);
+        if (typeName !== undefined && removeType) {
+          throw iotInvalid('thingTypeName and removeThingType cannot be given together');
+        }
+        if (typeName !== undefined && typeName !== presentType) await requireUsableType(tx, typeName);
         if (expectedVersion !== undefined && expectedVersion !== present.version) {
           throw iotVersionConflict('Thing', name, present.version);
         }
         const next =
           attributes === undefined ? present.attributes : mergedAttributes(present.attributes, attributes, merge);
-        refuseAttributes(next);
+        const nextType = removeType ? undefined : (typeName ?? presentType);
+        refuseAttributes(next, nextType);
         await tx.things.update({
           ...present,
-          ...(presentType === undefined || removeType ? {} : { typeName: presentType }),
+          ...(nextType === undefined ? {} : { typeName: nextType }),
           attributes: next,
           version: present.version + 1,
         });
         return tx.things.principals(name);
       });
-      // Policies may speak of attributes.
+      bus.publish({ kind: 'things-changed' });
+      // Policies may speak of attributes and of the type.
       if (certificates.length > 0) bus.publish({ kind: 'rights-changed', certificates });
       await rights.settled();
     },
@@ -125,12 +138,7 @@ async function requirePrincipal(tx: Tx, arn: string, id: string | undefined): Pr
   return certificate;
 }
 
-/** Thing types cannot be created here (yet), so none exists. */
-function refuseType(typeName: string | undefined): void {
-  if (typeName !== undefined) throw new Fault('ResourceNotFoundException', `Thing type ${typeName} does not exist.`);
-}
-
-function refuseAttributes(attributes: Readonly<Record<string, string>>): void {
-  const refusal = attributesRefusal(attributes, maxAttributes);
+function refuseAttributes(attributes: Readonly<Record<string, string>>, typeName: string | undefined): void {
+  const refusal = attributesRefusal(attributes, attributeLimit(typeName));
   if (refusal !== undefined) throw iotInvalid(refusal);
 }

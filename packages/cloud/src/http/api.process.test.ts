@@ -373,7 +373,7 @@ describe('bad input', () => {
     ],
     ['an IoT page size of 251', 'iot', 'GET', '/things?maxResults=251', '', 'InvalidRequestException', {}],
     ['an unknown IoT operation', 'iot', 'GET', '/nope', '', 'UnknownOperationException', {}],
-    ['an IoT operation not served', 'iot', 'GET', '/indexing/config', '', 'UnknownOperationException', {}],
+    ['an IoT operation not served', 'iot', 'GET', '/billing-groups', '', 'UnknownOperationException', {}],
     ['a service not served', 'logs', 'POST', '/', '{}', 'UnknownOperationException', {}],
   ])('%s is refused with 400 and its error', async (_what, service, method, path, body, code, members) => {
     const answer = await sendSigned(cloud, service, { method, path, body });

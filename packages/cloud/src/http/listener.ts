@@ -200,7 +200,9 @@ async function* bodyOf(request: IncomingMessage, response: ServerResponse): Asyn
 /** Only what chains to our authority. A resumed session may be authorized without a certificate: then there is none. */
 function certificateOf(socket: unknown): Uint8Array | undefined {
   if (!(socket instanceof TLSSocket)) return undefined;
-  return socket.getPeerX509Certificate()?.raw;
+  // Not getPeerX509Certificate: of a chain of two or more, Node 24 never frees the certificates it made for it.
+  const certificate: { raw?: Uint8Array } | null = socket.getPeerCertificate();
+  return certificate?.raw;
 }
 
 function send(answer: Answer, request: FastifyRequest, reply: FastifyReply) {

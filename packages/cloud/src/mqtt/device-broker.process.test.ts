@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { silentLog } from '@greensward/kit';
 import { systemIds, systemTimers } from '@greensward/kit/node';
+import { until } from '@greensward/testkit/until';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openTestCloud, type TestCloud } from '../app/testing/test-cloud.ts';
 import { type DeviceBroker, openDeviceBroker } from './device-broker.ts';
@@ -115,6 +116,42 @@ describe('connecting', () => {
     await cloud.app.certificates.setStatus(certificateId('core'), 'INACTIVE');
     await client.closed;
     expect(await connect('core').connack).toBe(5);
+  });
+});
+
+describe('the fleet index', () => {
+  const connection = async (thing = 'core') =>
+    (await cloud.storage.read((tx) => tx.fleetIndex.connections([thing]))).get(thing);
+
+  test('knows who is connected, by any of its connections, and why it is not', async () => {
+    const first = await connected();
+    const second = await connected('core#2');
+    await until('core is connected', async () => (await connection())?.connected);
+    cloud.clock.advance(1000);
+    first.end();
+    await first.closed;
+    second.end();
+    await second.closed;
+    await until('core is disconnected', async () => (await connection())?.connected === false);
+    expect(await connection()).toMatchObject({
+      changedAt: cloud.clock.now(),
+      disconnectReason: 'CLIENT_INITIATED_DISCONNECT',
+    });
+  });
+
+  test('knows of a thing that is attached to a certificate in use, and that nobody is connected when the broker ends', async () => {
+    const client = await connected();
+    await cloud.addThings(undefined, 'added');
+    await cloud.app.things.attachPrincipal('added', cloud.arns.certificate(certificateId('core')));
+    expect(await client.subscribe(jobs('added', 'notify'))).toBe(0);
+    await until('added is connected', async () => (await connection('added'))?.connected);
+    await broker.close();
+    for (const thing of ['core', 'added']) {
+      expect(await connection(thing), thing).toMatchObject({
+        connected: false,
+        disconnectReason: 'SERVER_INITIATED_DISCONNECT',
+      });
+    }
   });
 });
 

@@ -14,6 +14,7 @@ import type { App, DeviceConnection, Pending } from '../app/app.ts';
 import { createBatcher } from '../app/batch.ts';
 import type { Bus, CloudEvent } from '../ports/bus.ts';
 import { mayClaim } from './claim-policy.ts';
+import { createConnectionReports } from './connection-reports.ts';
 import { mayPublish, mayReceive, maySubscribe } from './device-policy.ts';
 import { createJobNotifications } from './job-notifications.ts';
 import { createProvisioningRequests } from './provisioning-requests.ts';
@@ -79,6 +80,7 @@ export async function openDeviceBroker(deps: DeviceBrokerDeps): Promise<DeviceBr
     publish: (topic, payload) => server.publish(topic, payload, { qos: 1 }),
     onUnanswered: (thing) => notifications.unanswered(thing),
   });
+  const connections = createConnectionReports({ index: app.fleetIndex, clock, timers, log });
   const provisioning = createProvisioningRequests({ app, timers, log });
 
   async function authenticate(request: ConnectRequest): Promise<AuthenticateResult<DevicePrincipal>> {
@@ -136,12 +138,15 @@ export async function openDeviceBroker(deps: DeviceBrokerDeps): Promise<DeviceBr
       }
       if (sessionPresent) for (const thing of device.things) notifications.resumed(thing);
     },
-    onDisconnected: ({ principal: { device, counted } }) => {
+    onDisconnected: ({ principal: { device, counted } }, reason) => {
       device.release();
       for (const thing of counted) {
         const left = (connected.get(thing) ?? 1) - 1;
         if (left > 0) connected.set(thing, left);
-        else connected.delete(thing);
+        else {
+          connected.delete(thing);
+          connections.disconnected(thing, reason);
+        }
       }
     },
     onSubscribed: (client, filters) => {
@@ -157,7 +162,9 @@ export async function openDeviceBroker(deps: DeviceBrokerDeps): Promise<DeviceBr
     for (const thing of device.things) {
       if (counted.has(thing)) continue;
       counted.add(thing);
-      connected.set(thing, (connected.get(thing) ?? 0) + 1);
+      const before = connected.get(thing) ?? 0;
+      connected.set(thing, before + 1);
+      if (before === 0) connections.connected(thing);
     }
   }
   const notifications = createJobNotifications({ pending, server, clock, timers, log });
@@ -185,6 +192,7 @@ export async function openDeviceBroker(deps: DeviceBrokerDeps): Promise<DeviceBr
       case 'rights-changed': // Connections look at their rights with each action.
       case 'rollout':
       case 'job-ended':
+      case 'things-changed':
         break;
     }
   }
@@ -201,7 +209,7 @@ export async function openDeviceBroker(deps: DeviceBrokerDeps): Promise<DeviceBr
       unsubscribe();
       await server.close();
       await notifications.close();
-      await Promise.all([requests.idle(), pending.idle()]);
+      await Promise.all([requests.idle(), pending.idle(), connections.close()]);
     },
   };
 }

@@ -32,6 +32,8 @@ export type CloudEvent =
   | { readonly kind: 'rollout' }
   /** A job has ended or was deleted: its executions are to be written so, and their things told. */
   | { readonly kind: 'job-ended' }
+  /** What the queries of dynamic thing groups look at may have changed. */
+  | { readonly kind: 'things-changed' }
   /** Somebody published to MQTT clients. Not state: who is not connected now, and has no session, does not get it. */
   | { readonly kind: 'message'; readonly message: MessageToPublish }
   /** A certificate was deactivated, revoked, deleted or detached from its thing. */

@@ -20,6 +20,7 @@ import type {
   ThingGroup,
 } from '../domain/registry/registry.ts';
 import type { ShadowRecord } from '../domain/shadow/shadow-record.ts';
+import type { FleetIndexStore, ThingTypeStore } from './fleet-index.ts';
 import type { MqttSessions } from './mqtt-sessions.ts';
 
 /**
@@ -48,6 +49,8 @@ export interface Page<T> {
 export interface Tx {
   readonly things: ThingStore;
   readonly groups: GroupStore;
+  readonly thingTypes: ThingTypeStore;
+  readonly fleetIndex: FleetIndexStore;
   readonly certificates: CertificateStore;
   readonly caCertificates: CaCertificateStore;
   readonly policies: PolicyStore;
@@ -83,7 +86,7 @@ export interface ThingStore {
   ): Promise<Page<Thing>>;
   insert(thing: Thing): Promise<void>;
   update(thing: Thing): Promise<void>;
-  /** Also its memberships, attached principals, connectivity, telemetry, and its associations as a client device. */
+  /** Also its memberships, attached principals, connectivity, connection, telemetry, and its associations as a client device. */
   delete(name: string): Promise<void>;
   principals(thing: string): Promise<readonly string[]>;
   /** Things that a certificate is attached to, by certificate id. */
@@ -97,7 +100,7 @@ export interface GroupStore {
   /** Ordered by name. `recursive` with `parent` lists all descendants, without `parent` all groups; not recursive: direct children, or the roots. */
   list(page: PageRequest, filter: { parent?: string; prefix?: string; recursive: boolean }): Promise<Page<ThingGroup>>;
   insert(group: ThingGroup): Promise<void>;
-  /** Description, attributes and version; the parent never changes. */
+  /** Description, attributes and version; the parent never changes. The query of a dynamic group: see `fleetIndex`. */
   update(group: ThingGroup): Promise<void>;
   /** Also its memberships. */
   delete(name: string): Promise<void>;
@@ -108,8 +111,8 @@ export interface GroupStore {
   subtree(name: string): Promise<readonly string[]>;
   add(group: string, thing: string, at: number): Promise<void>;
   remove(group: string, thing: string): Promise<void>;
-  /** Direct memberships, ordered by name. */
-  ofThing(thing: string): Promise<readonly string[]>;
+  /** Direct memberships, ordered by name; `static`: of those that things are put into by hand. */
+  ofThing(thing: string, kind?: 'static'): Promise<readonly string[]>;
   /** Things of the group (with `recursive`: of its subtree, each once), ordered by name. */
   members(group: string, recursive: boolean, page: PageRequest): Promise<Page<string>>;
 }

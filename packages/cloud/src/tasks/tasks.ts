@@ -2,6 +2,7 @@ import type { Clock, Ids, Log, Timers } from '@greensward/kit';
 import type { Account } from '../app/context.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { Storage } from '../ports/storage.ts';
+import { createDynamicGroupsTick } from './dynamic-groups-tick.ts';
 import { pruneTick } from './prune-tick.ts';
 import { rolloutTick } from './rollout-tick.ts';
 import { createScheduler, type Task } from './scheduler.ts';
@@ -20,8 +21,8 @@ export interface TaskDeps {
 }
 
 /**
- * Starts the background tasks: rollouts and the sweep after jobs (both also on a signal of the bus), timeouts, and the pruning of
- * what is of no use any more.
+ * Starts the background tasks: rollouts, the sweep after jobs and dynamic groups (these also on a signal of the bus), timeouts,
+ * and the pruning of what is of no use any more.
  */
 export function startTasks(given: TaskDeps): { stop(): Promise<void> } {
   const deps = { ...given, holder: given.ids.uuid() };
@@ -32,14 +33,16 @@ export function startTasks(given: TaskDeps): { stop(): Promise<void> } {
   // fires, and the task is then there when it does.
   const timeouts = start({ name: 'timeouts', tick: () => timeoutTick(deps), maxIdleMs: 30_000 });
   const prune = start({ name: 'prune', tick: () => pruneTick(deps), maxIdleMs: 3_600_000 });
+  const dynamicGroups = start({ name: 'dynamic-groups', tick: createDynamicGroupsTick(deps), maxIdleMs: 60_000 });
   const unsubscribe = deps.bus.subscribe((event) => {
     if (event.kind === 'rollout') rollout.signal();
     if (event.kind === 'job-ended') sweep.signal();
+    if (event.kind === 'things-changed') dynamicGroups.signal();
   });
   return {
     async stop() {
       unsubscribe();
-      await Promise.all([rollout.stop(), sweep.stop(), timeouts.stop(), prune.stop()]);
+      await Promise.all([rollout, sweep, timeouts, prune, dynamicGroups].map((task) => task.stop()));
     },
   };
 }

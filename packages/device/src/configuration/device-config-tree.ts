@@ -1,4 +1,4 @@
-import { Fault } from '@greensward/kit';
+import { Fault, isJsonObject, type Json, type JsonObject } from '@greensward/kit';
 import { isAlias, isMap, isScalar, parseDocument } from 'yaml';
 
 /** The code of every fault in the device's own configuration; `context.key` names the key. */
@@ -74,6 +74,25 @@ export class ConfigNode {
     return number;
   }
 
+  /** All members, which must be texts, as they are spelled. */
+  texts(): readonly (readonly [key: string, text: string])[] {
+    return [...this.entries.values()].flatMap(({ key }) => {
+      const text = this.text(key);
+      return text === undefined ? [] : [[key, text] as const];
+    });
+  }
+
+  /** Everything below, lists left out. */
+  json(): JsonObject {
+    const result: JsonObject = {};
+    for (const { key, value } of this.entries.values()) {
+      if ('other' in value) continue;
+      const member = 'text' in value ? value.text : this.child(key).json();
+      Object.defineProperty(result, key, { value: member, writable: true, enumerable: true, configurable: true });
+    }
+    return result;
+  }
+
   /** Keys that nobody read, by their full names, in the order of the file. */
   unread(): string[] {
     return [...this.entries].flatMap(([folded, entry]) => {
@@ -83,8 +102,36 @@ export class ConfigNode {
   }
 }
 
-/** Parses config.yaml. Throws a Fault that says where the text is not YAML, or not a map. */
-export function parseConfigTree(text: string): ConfigNode {
+/** Parses config.yaml, with `over` merged over it. Throws a Fault that says where the text is not YAML, or not a map. */
+export function parseConfigTree(text: string, over?: JsonObject): ConfigNode {
+  const file = parseFile(text);
+  return over === undefined ? new ConfigNode('', file) : new ConfigNode('', overlaid(file, over, ''));
+}
+
+function overlaid(map: ReadonlyMap<string, Entry>, over: JsonObject, path: string): ReadonlyMap<string, Entry> {
+  const result = new Map(map);
+  for (const [name, value] of Object.entries(over)) {
+    const folded = name.toLowerCase();
+    const before = result.get(folded);
+    const key = before?.key ?? name;
+    const at = path === '' ? key : `${path}.${key}`;
+    const made = value === undefined ? undefined : fromJson(value, before?.value, at);
+    if (made === undefined) result.delete(folded);
+    else result.set(folded, { key, value: made });
+  }
+  return result;
+}
+
+/** Null takes away what the file says. */
+function fromJson(value: Json, before: Value | undefined, path: string): Value | undefined {
+  if (value === null) return undefined;
+  if (isJsonObject(value)) {
+    return { map: overlaid(before !== undefined && 'map' in before ? before.map : new Map(), value, path) };
+  }
+  return Array.isArray(value) ? { other: true } : { text: String(value) };
+}
+
+function parseFile(text: string): ReadonlyMap<string, Entry> {
   const document = parseDocument(text, { schema: 'core', uniqueKeys: true });
   const problem = document.errors[0];
   if (problem !== undefined) {
@@ -92,9 +139,9 @@ export function parseConfigTree(text: string): ConfigNode {
     throw new Fault(notValid, `config.yaml is not valid YAML: ${problem.message.split('\n')[0]?.replace(/:$/, '')}`);
   }
   const root = toValue(document.contents, '', 0);
-  if (root === undefined) return new ConfigNode('', new Map());
+  if (root === undefined) return new Map();
   if (!('map' in root)) throw new Fault(notValid, 'config.yaml must be a map with the keys system and services');
-  return new ConfigNode('', root.map);
+  return root.map;
 
   // Walked by hand, not as JavaScript values: numbers keep their text, and names such as __proto__ stay harmless.
   function toValue(node: unknown, path: string, depth: number): Value | undefined {

@@ -1,5 +1,39 @@
+/** The way to the cloud through a proxy, by CONNECT. */
+export interface ProxySettings {
+  /** TLS to the proxy itself. */
+  readonly secure: boolean;
+  readonly host: string;
+  readonly port: number;
+  readonly credentials?: { readonly username: string; readonly password: string };
+  /** Hosts that are reached directly: `name`, `.suffix`, `*.suffix`, or `*`. */
+  readonly noProxy: readonly string[];
+}
+
+/** `logging`; sizes in bytes. */
+export interface LogSettings {
+  readonly level: 'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR';
+  readonly format: 'TEXT' | 'JSON';
+  readonly fileBytes: number;
+  readonly totalBytes: number;
+}
+
+/** Parameters of aws.greengrass.Nucleus by the names they have there. */
+export interface NucleusParameters {
+  readonly proxy?: ProxySettings;
+  readonly httpClient: { readonly connectMs: number; readonly idleMs: number };
+  readonly logging: LogSettings;
+  /** Why `logging` is not followed. */
+  readonly loggingProblem?: string;
+  /** Platform attributes that replace or add to those of the machine. */
+  readonly platformOverride: Readonly<Record<string, string>>;
+  readonly s3EndpointType: 'GLOBAL' | 'REGIONAL';
+  readonly fleetStatusIntervalMs: number;
+  readonly interpolateComponentConfiguration: boolean;
+  readonly deploymentConfigurationTimeSource: 'deploymentCreationTime' | 'deploymentProcessingTime';
+}
+
 /** What the device is told in its config.yaml, the reference nucleus's own format. Names are the field's. */
-export interface DeviceConfig {
+export interface DeviceConfig extends NucleusParameters {
   readonly rootPath: string;
   readonly thingName: string;
   readonly certificatePath: string;
@@ -18,6 +52,13 @@ export interface DeviceConfig {
     readonly version: 'mqtt5' | 'mqtt3';
     readonly keepAliveMs: number;
     readonly operationTimeoutMs: number;
+    /** TCP, TLS and CONNACK together. */
+    readonly connectTimeoutMs: number;
+    readonly pingTimeoutMs: number;
+    readonly sessionExpirySeconds: number;
+    readonly receiveMaximum: number;
+    readonly minReconnectMs: number;
+    readonly maxReconnectMs: number;
   };
   /** The version of aws.greengrass.Nucleus that this runtime reports. */
   readonly nucleusVersion: string;

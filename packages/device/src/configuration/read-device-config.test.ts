@@ -61,7 +61,24 @@ describe('config.yaml of the reference nucleus', () => {
       roleAlias: 'Alias',
       posixUser: 'ggc_user:ggc_group',
       posixShell: 'sh',
-      mqtt: { version: 'mqtt3', keepAliveMs: 60_000, operationTimeoutMs: 30_000 },
+      mqtt: {
+        version: 'mqtt3',
+        keepAliveMs: 60_000,
+        pingTimeoutMs: 30_000,
+        operationTimeoutMs: 30_000,
+        connectTimeoutMs: 15_000,
+        sessionExpirySeconds: 604_800,
+        receiveMaximum: 100,
+        minReconnectMs: 1_000,
+        maxReconnectMs: 120_000,
+      },
+      httpClient: { connectMs: 5_000, idleMs: 30_000 },
+      logging: { level: 'INFO', format: 'TEXT', fileBytes: 1024 * 1024, totalBytes: 10 * 1024 * 1024 },
+      platformOverride: {},
+      s3EndpointType: 'GLOBAL',
+      fleetStatusIntervalMs: 86_400_000,
+      interpolateComponentConfiguration: false,
+      deploymentConfigurationTimeSource: 'deploymentCreationTime',
       nucleusVersion: '2.17.0',
       ignored: [],
     });
@@ -123,11 +140,11 @@ describe('config.yaml of the reference nucleus', () => {
   });
 
   test('lists what has no effect here, once a key', () => {
-    const text = `${complete}      networkProxy:\n        proxy:\n          url: "http://p"\n      telemetry:\n        enabled: true\n  main:\n    dependencies: []\n`;
+    const text = `${complete}      networkProxy:\n        other: 1\n      telemetry:\n        enabled: true\n  main:\n    dependencies: []\n`;
     const withMqtt = text.replace('port: 1884', 'port: 1884\n        maxInFlightPublishes: 7');
     expect(readDeviceConfig(withMqtt, {}).ignored).toEqual([
       key('mqtt.maxInFlightPublishes'),
-      key('networkProxy'),
+      key('networkProxy.other'),
       key('telemetry'),
       'services.main',
     ]);

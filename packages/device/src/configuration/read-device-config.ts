@@ -1,5 +1,7 @@
+import type { JsonObject } from '@greensward/kit';
 import type { DeviceConfig } from './device-config.ts';
 import { type ConfigNode, configFault, parseConfigTree } from './device-config-tree.ts';
+import { nucleusParameters } from './nucleus-parameters.ts';
 
 /** The nucleus version that a configuration without one gets. */
 const standardNucleusVersion = '2.18.0';
@@ -11,10 +13,16 @@ const hostPattern = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Z
  * Throws a Fault `DEVICE_CONFIG_NOT_VALID` that names the key. The reference nucleus runs offline without a word when one of
  * thingName, the certificate keys, iotDataEndpoint or awsRegion is missing; here that is refused, because a device that can
  * never reach its cloud has nothing to run. iotCredEndpoint and iotRoleAlias may be missing: only components that ask for AWS
- * credentials need them.
+ * credentials need them. `overrides.nucleus` is what deployments have set of the configuration of aws.greengrass.Nucleus: it lies over the file.
  */
-export function readDeviceConfig(text: string, overrides: { readonly root?: string }): DeviceConfig {
-  const tree = parseConfigTree(text);
+export function readDeviceConfig(
+  text: string,
+  overrides: { readonly root?: string; readonly nucleus?: JsonObject },
+): DeviceConfig {
+  const deployed: JsonObject | undefined = overrides.nucleus && {
+    services: { 'aws.greengrass.Nucleus': { configuration: overrides.nucleus } },
+  };
+  const tree = parseConfigTree(text, deployed);
   const system = tree.child('system');
   const nucleus = tree.child('services').child('aws.greengrass.Nucleus');
   nucleus.text('componentType');
@@ -46,12 +54,26 @@ export function readDeviceConfig(text: string, overrides: { readonly root?: stri
       // Any value but mqtt5 means MQTT 3.1.1 (AwsIotMqtt5Client).
       version: (mqtt.text('version') ?? 'mqtt5').toLowerCase() === 'mqtt5' ? 'mqtt5' : 'mqtt3',
       keepAliveMs: keepAliveOf(mqtt),
+      pingTimeoutMs: mqtt.integer('pingTimeoutMs', 30_000, 0, 65_535_000),
       operationTimeoutMs: mqtt.integer('operationTimeoutMs', 30_000, 1, 3_600_000),
+      // The reference's 3 s are for TCP alone.
+      connectTimeoutMs: 12_000 + mqtt.integer('socketTimeoutMs', 3_000, 1, 600_000),
+      sessionExpirySeconds: mqtt.integer('sessionExpirySeconds', 604_800, 0, 4_294_967_295),
+      receiveMaximum: mqtt.integer('receiveMaximum', 100, 1, 65_535),
+      minReconnectMs: mqtt.integer('minimumReconnectDelaySeconds', 1, 0, 86_400) * 1000,
+      maxReconnectMs: mqtt.integer('maximumReconnectDelaySeconds', 120, 1, 86_400) * 1000,
     },
+    ...nucleusParameters(configuration),
     nucleusVersion: nucleusVersionOf(nucleus),
     ignored: [],
   };
   return { ...config, ignored: tree.unread() };
+}
+
+/** What the file says of the configuration of aws.greengrass.Nucleus, every value a text; {} when that is not readable. */
+export function nucleusConfigurationOf(text: string): JsonObject {
+  const nucleus = parseConfigTree(text).child('services').child('aws.greengrass.Nucleus');
+  return nucleus.child('configuration').json();
 }
 
 function thingNameOf(system: ConfigNode): string {

@@ -1,7 +1,8 @@
-import { Fault } from '@greensward/kit';
-import { applyUpdate } from '@greensward/model/configuration';
+import { Fault, type JsonObject } from '@greensward/kit';
+import { applyUpdate, emptyConfiguration, formatSource, toJson, withValues } from '@greensward/model/configuration';
 import { type DeploymentDocument, type DocumentComponent, groupOf } from '@greensward/model/deployment-document';
-import { formatRecipe } from '@greensward/model/recipe';
+import { interpolateConfiguration } from '@greensward/model/interpolate';
+import { formatRecipe, type Recipe } from '@greensward/model/recipe';
 import type { ComponentFiles } from '../components/components.ts';
 import type { ComponentSet, GroupRecord, RunWith, SetEntry } from '../store/records.ts';
 import type { DataPlane } from '../uplink/data-plane.ts';
@@ -14,8 +15,21 @@ export interface PrepareDeps extends ResolveDeps {
   readonly dataPlane: Pick<DataPlane, 'resolve' | 'thingGroups'>;
   readonly files: Pick<ComponentFiles, 'putRecipe' | 'recipe' | 'versions' | 'fetchArtifacts'>;
   readonly specContext: (recipe: SpecContext['recipe']) => SpecContext;
-  /** Told of merged values that lost to a newer local write. */
-  readonly onIgnored: (component: string, pointers: readonly string[]) => void;
+  /**
+   * Looks at what the runtime itself would be configured with, on top of its config.yaml.
+   *
+   * @throws Fault that names the key.
+   */
+  readonly checkNucleus: (overrides: JsonObject) => void;
+  readonly settings: () => MergeSettings;
+}
+
+/** Parameters of the runtime that decide how a deployment's configuration is taken. */
+export interface MergeSettings {
+  /** The time that merged values are written at, for a document of this creation time; both epoch ms. */
+  mergeTime(created: number): number;
+  /** `interpolateComponentConfiguration`. */
+  readonly interpolate: boolean;
 }
 
 /** What a deployment says about a component. */
@@ -23,7 +37,8 @@ type Update = Omit<DocumentComponent, 'version'>;
 
 /** The device as a deployment wants it. */
 export interface Prepared {
-  readonly set: readonly SetEntry[];
+  /** The set over what the device has at the moment of the change: components may write their configuration until then. */
+  setOver(current: ComponentSet): readonly SetEntry[];
   readonly groups: Readonly<Record<string, GroupRecord>>;
 }
 
@@ -53,10 +68,16 @@ export async function prepare(
   const after = groupsAfter(document, groupOf(document), groups, membership);
   const resolved = await resolveComponents(rootsOf(after), deps, signal);
   refuseOtherNucleus(resolved, deps.nucleus);
-  refuseUpdatesOfNothing(document, resolved);
+  refuseUpdatesOfNothing(document, resolved, deps.nucleus);
   onResolved([...resolved].map(([name, { version }]) => `${name}@${version}`));
-  await fetchAll([...resolved.values()], deps.files, signal);
-  const set = componentSet(document, resolved, current, after, deps.onIgnored);
+  const loaded = [...resolved].flatMap(([name, resolution]) => (deps.builtins.has(name) ? [] : [resolution]));
+  await fetchAll(loaded, deps.files, signal);
+  // That of a local deployment is the device's own word for the cloud's time.
+  const timestamp =
+    document.local === undefined ? deps.settings().mergeTime(document.creationTimestamp) : document.creationTimestamp;
+  const setOver = (over: ComponentSet) => componentSet(document, resolved, over, after, deps, timestamp);
+  const set = setOver(current);
+  checkNucleus(set, deps);
   const byName = new Map(set.map((entry) => [entry.name, entry]));
   // Only to see that it can be done: a bad variable or a missing manifest must fail before anything changes.
   const { failed } = buildSpecs(
@@ -64,7 +85,7 @@ export async function prepare(
     deps.specContext((name) => resolved.get(name)?.recipe),
   );
   for (const error of failed.values()) throw error;
-  return { set, groups: after };
+  return { setOver, groups: after };
 }
 
 function requireCapabilities(document: DeploymentDocument): void {
@@ -87,8 +108,13 @@ function refuseOtherNucleus(resolved: ReadonlyMap<string, Resolution>, nucleus: 
 }
 
 /** The reference takes an update of a component that is not there, and does nothing: a typing mistake would look done. */
-function refuseUpdatesOfNothing(document: DeploymentDocument, resolved: ReadonlyMap<string, Resolution>): void {
-  const unknown = Object.keys(document.local?.updates ?? {}).filter((name) => !resolved.has(name));
+function refuseUpdatesOfNothing(
+  document: DeploymentDocument,
+  resolved: ReadonlyMap<string, Resolution>,
+  nucleus: PrepareDeps['nucleus'],
+): void {
+  const updated = Object.keys(document.local?.updates ?? {});
+  const unknown = updated.filter((name) => !resolved.has(name) && name !== nucleus.component);
   if (unknown.length === 0) return;
   throw new Fault(
     'DEPLOYMENT_DOCUMENT_NOT_VALID',
@@ -124,25 +150,37 @@ function componentSet(
   resolved: ReadonlyMap<string, Resolution>,
   current: ComponentSet,
   groups: Readonly<Record<string, GroupRecord>>,
-  onIgnored: PrepareDeps['onIgnored'],
+  deps: Pick<PrepareDeps, 'builtins' | 'nucleus' | 'settings' | 'specContext'>,
+  timestamp: number,
 ): readonly SetEntry[] {
   const dependencies = (name: string) => resolved.get(name)?.recipe.dependencies.keys() ?? [];
   const sources = sourcesOf(groups, dependencies);
   const roots = new Set(Object.values(groups).flatMap((group) => Object.keys(group.roots)));
   const updates = new Map<string, Update>(Object.entries(document.components));
   for (const [name, update] of Object.entries(document.local?.updates ?? {})) updates.set(name, update);
-  return [...resolved].map(([name, { version, recipe, arn }]) => {
+  const { deploymentId, configurationArn } = document;
+  const source = formatSource(
+    document.local === undefined
+      ? { kind: 'deployment', id: deploymentId, configurationArn }
+      : { kind: 'local', by: `deployment ${deploymentId}` },
+  );
+  const entryOf = (name: string, { version, arn, defaults, recipe }: Made): SetEntry => {
     const update = updates.get(name);
     const running = current.get(name);
     const { tree, ignored } = applyUpdate({
       running: running?.configuration,
-      defaults: recipe.defaultConfiguration,
+      defaults,
+      defaultSource: formatSource({ kind: 'default', version }),
       reset: update?.configurationUpdate?.reset,
       merge: update?.configurationUpdate?.merge,
-      timestamp: document.creationTimestamp,
-      source: document.deploymentId,
+      timestamp,
+      source,
     });
-    if (ignored.length > 0) onIgnored(name, ignored);
+    // A deployment that does not name the component says nothing about it: what the one before could not set stays said.
+    const overruled =
+      update === undefined
+        ? (running?.overruled ?? [])
+        : ignored.map((pointer) => ({ pointer, deploymentId: document.deploymentId, timestamp }));
     // A root of this deployment takes its runWith whole; one that it does not name keeps what it has.
     const runWith: RunWith | undefined = update === undefined ? running?.runWith : update.runWith;
     return {
@@ -154,7 +192,53 @@ function componentSet(
       sources: sources.get(name) ?? [],
       ...(runWith === undefined ? {} : { runWith }),
       // Without an ARN it came from a local deployment: its recipe is part of the set.
-      ...(arn === '' ? { recipe: formatRecipe(recipe, 'JSON') } : {}),
+      ...(arn === '' && recipe !== undefined ? { recipe: formatRecipe(recipe, 'JSON') } : {}),
+      ...(overruled.length === 0 ? {} : { overruled }),
+      ...(deps.builtins.has(name) || name === deps.nucleus.component ? { builtin: true as const } : {}),
     };
+  };
+  const entries = [...resolved].map(([name, { version, recipe, arn }]) =>
+    entryOf(name, { version, arn, defaults: recipe.defaultConfiguration, recipe }),
+  );
+  const { component, version } = deps.nucleus;
+  const nucleus = updates.has(component)
+    ? entryOf(component, { version, arn: '', defaults: {} })
+    : current.get(component);
+  // It stays as it was configured when no deployment names it any more: the runtime cannot be removed.
+  const all = nucleus === undefined ? entries : [...entries, { ...nucleus, version, isRoot: roots.has(component) }];
+  return deps.settings().interpolate ? interpolated(all, deps) : all;
+}
+
+/** What an entry is made of, besides the deployment. */
+interface Made {
+  readonly version: string;
+  readonly arn: string;
+  readonly defaults: JsonObject;
+  readonly recipe?: Recipe;
+}
+
+/** Variables of the system in configurations stand for themselves only once they are stored (`interpolateComponentConfiguration`). */
+function interpolated(entries: readonly SetEntry[], deps: Pick<PrepareDeps, 'specContext'>): readonly SetEntry[] {
+  const context = deps.specContext(() => undefined);
+  return entries.map((entry) => {
+    if (entry.builtin) return entry;
+    const paths = context.paths(entry.name, entry.version);
+    const { value } = interpolateConfiguration(toJson(entry.configuration), {
+      own: {
+        configuration: {},
+        artifactsPath: paths.artifacts,
+        decompressedPath: paths.decompressed,
+        workPath: paths.work,
+      },
+      dependencies: new Map(),
+      kernelRootPath: context.rootPath,
+      thingName: context.thingName,
+    });
+    return { ...entry, configuration: withValues(entry.configuration, value) };
   });
+}
+
+function checkNucleus(set: readonly SetEntry[], deps: Pick<PrepareDeps, 'nucleus' | 'checkNucleus'>): void {
+  const entry = set.find(({ name }) => name === deps.nucleus.component);
+  deps.checkNucleus(toJson(entry?.configuration ?? emptyConfiguration()));
 }

@@ -21,13 +21,15 @@ export interface ResolveDeps {
   readonly nucleus: { readonly component: string; readonly version: string };
   /** A component of another region is not taken for the one of this region. */
   readonly region: string;
+  /** What the runtime has built in, by name. Another version of one that the cloud gives is the same thing here. */
+  readonly builtins: ReadonlyMap<string, Resolution>;
   /** The version that runs now, of a component. */
   readonly running: (component: string) => string | undefined;
   /** Calls again what failed for a passing reason, until it succeeds or the signal aborts. */
   readonly retrying: <T>(work: () => Promise<T>, signal: AbortSignal) => Promise<T>;
 }
 
-/** A resolved component that the runtime does not provide itself. */
+/** A resolved component, but for the runtime itself. */
 export interface Resolution {
   readonly version: string;
   readonly recipe: Recipe;
@@ -46,7 +48,7 @@ export async function resolveComponents(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Resolution>> {
   const arns = new Map<string, string>();
-  let state: ResolveState = { roots, answers: new Map(), provided: new Map(), nucleus: deps.nucleus };
+  let state: ResolveState = { roots, answers: new Map(), provided: versionsOf(deps.builtins), nucleus: deps.nucleus };
   for (;;) {
     const step = resolve(state);
     if (step.kind === 'conflict') {
@@ -54,7 +56,7 @@ export async function resolveComponents(
         context: { component: step.component, requirements: step.requirements },
       });
     }
-    if (step.kind === 'resolved') return resolutions(step.components, arns);
+    if (step.kind === 'resolved') return resolutions(step.components, arns, deps.builtins);
     const answer = await answerOf(step, deps, signal);
     arns.set(step.component, answer.arn);
     state = answerNeed(state, step, answer);
@@ -64,12 +66,19 @@ export async function resolveComponents(
 function resolutions(
   components: ReadonlyMap<string, ResolvedComponent>,
   arns: ReadonlyMap<string, string>,
+  builtins: ReadonlyMap<string, Resolution>,
 ): ReadonlyMap<string, Resolution> {
   const result = new Map<string, Resolution>();
   for (const [name, { version, recipe }] of components) {
+    const builtin = builtins.get(name);
     if (recipe !== undefined) result.set(name, { version, recipe, arn: arns.get(name) ?? '' });
+    else if (builtin !== undefined) result.set(name, builtin);
   }
   return result;
+}
+
+function versionsOf(builtins: ReadonlyMap<string, Resolution>): ReadonlyMap<string, string> {
+  return new Map([...builtins].map(([name, { version }]) => [name, version]));
 }
 
 async function answerOf(need: Need, deps: ResolveDeps, signal: AbortSignal): Promise<Resolution> {

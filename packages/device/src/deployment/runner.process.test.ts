@@ -117,7 +117,11 @@ class Device {
         thingName: 'core',
         onUnresolved: () => {},
       }),
-      onIgnored: () => {},
+      builtins: new Map(),
+      checkNucleus: () => {},
+      settings: () => ({ mergeTime: (created) => created, interpolate: false }),
+      beforeBringUp: async () => 'go',
+      onReplaced: () => {},
       onOwed: () => {},
       onFatal: (error) => {
         throw error;

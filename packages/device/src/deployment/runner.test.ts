@@ -1,4 +1,5 @@
 import { Fault, type Json, silentLog } from '@greensward/kit';
+import { toJson, updateConfiguration } from '@greensward/model/configuration';
 import { describe, expect, test } from 'vitest';
 import type { ComponentSpec } from '../lifecycle/lifecycle.ts';
 import { type DeviceStore, openDeviceStore } from '../store/device-store.ts';
@@ -7,8 +8,8 @@ import { type Catalogue, fakeDataPlane, memoryFiles } from './testing/fake-cloud
 import { FakeLifecycle } from './testing/fake-lifecycle.ts';
 
 const catalogue: Catalogue = {
-  'aws.greengrass.LogManager': { '2.3.7': {} },
-  Logged: { '1.0.0': { 'aws.greengrass.LogManager': '^2.0.0' } },
+  'aws.greengrass.ShadowManager': { '2.3.9': {} },
+  Logged: { '1.0.0': { 'aws.greengrass.ShadowManager': '^2.0.0' } },
   App: { '1.0.0': { Lib: '^1.0.0' }, '2.0.0': { Lib: '^1.0.0' } },
   Lib: { '1.0.0': {}, '1.4.0': {} },
   Other: { '1.0.0': {} },
@@ -79,7 +80,11 @@ class TestDevice {
         thingName: 'core',
         onUnresolved: () => {},
       }),
-      onIgnored: () => {},
+      builtins: new Map(),
+      checkNucleus: () => {},
+      settings: () => ({ mergeTime: (created) => created, interpolate: false }),
+      beforeBringUp: async () => 'go',
+      onReplaced: () => {},
       onOwed: () => {},
       onFatal: (error) => {
         if (!(error instanceof PowerCut)) throw error;
@@ -206,7 +211,7 @@ describe('a deployment', () => {
     expect(device.statuses()).toEqual(['IN_PROGRESS', 'FAILED_NO_STATE_CHANGE']);
     const failure = device.store.owedStatuses().at(-1)?.failure;
     expect(failure?.errorStack).toEqual(['DEPLOYMENT_FAILURE', 'CUSTOM_PLUGIN_NOT_SUPPORTED']);
-    expect(failure?.cause).toContain('aws.greengrass.LogManager 2.3.7');
+    expect(failure?.cause).toContain('aws.greengrass.ShadowManager 2.3.9');
   });
 
   test('whose component breaks is rolled back to the versions before it', async () => {
@@ -472,4 +477,57 @@ describe('a power cut at any commit', () => {
       }
     });
   }
+});
+
+describe('what a deployment could not set because it is newer on the device', () => {
+  const update = (revision: number) =>
+    document(
+      'line',
+      revision,
+      {},
+      {
+        components: { Other: { version: '1.0.0', configurationUpdate: { merge: { from: 'deployed', b: 1 } } } },
+      },
+    );
+
+  test('is told with its success, by component and key, once', async () => {
+    const device = await deployed((it) => it.job('j1', 1, document('line', 1, { Other: '1.0.0' })));
+    const before = device.store.components().get('Other')?.configuration;
+    if (before === undefined) throw new Error('it is there');
+    const local = updateConfiguration(before, [], { from: 'local' }, 1_000_000, 'ipc/Other').tree;
+    device.store.putConfiguration('Other', local);
+    await deployed((it) => it.job('j2', 2, update(2)), device);
+    expect(device.store.owedStatuses().at(-1)).toMatchObject({
+      status: 'SUCCEEDED',
+      ignoredConfiguration: 'Other: /from',
+    });
+    expect(toJson(device.store.components().get('Other')?.configuration ?? before)).toMatchObject({
+      from: 'local',
+      b: 1,
+    });
+    await deployed((it) => it.job('j3', 3, document('line', 3, { Other: '1.0.0' })), device);
+    expect(device.store.owedStatuses().at(-1)).not.toHaveProperty('ignoredConfiguration');
+  });
+
+  test('is restored with everything else by a rollback', async () => {
+    const device = new TestDevice((spec) => spec.version === '2.0.0');
+    await deployed((it) => it.job('j1', 1, document('line', 1, { App: '1.0.0' })), device);
+    const before = device.store.components();
+    await deployed(
+      (it) =>
+        it.job(
+          'j2',
+          2,
+          document(
+            'line',
+            2,
+            {},
+            { components: { App: { version: '2.0.0', configurationUpdate: { reset: [''], merge: { x: [1] } } } } },
+          ),
+        ),
+      device,
+    );
+    expect(device.statuses().at(-1)).toBe('FAILED_ROLLBACK_COMPLETE');
+    expect(device.store.components()).toEqual(before);
+  });
 });

@@ -29,6 +29,13 @@ export interface RunnerDeps extends PrepareDeps {
   /** The folders that local deployments name. */
   readonly folders: LocalFolders;
   readonly log: Log;
+  /**
+   * Called before the components of a set are started or changed: starts what is built in, and takes over the runtime's own
+   * configuration. `restart`: the runtime is about to stop and start again, and goes on from the journal.
+   */
+  readonly beforeBringUp: (set: ComponentSet) => Promise<'go' | 'restart'>;
+  /** The set was replaced; `before` is what it was. */
+  readonly onReplaced: (before: ComponentSet) => void;
   /** There is a new owed status. */
   readonly onOwed: () => void;
   /** The journal cannot be written: a runtime that cannot remember must not go on. */
@@ -134,7 +141,24 @@ export class DeploymentRunner {
   /** Starts what ran before. One component that cannot start (its recipe is lost) does not keep the others from it. */
   private async boot(): Promise<void> {
     const { store, lifecycle } = this.deps;
+    try {
+      await this.ready(store.components());
+    } catch (error) {
+      // A port that is taken must not keep the components from running that do not need it.
+      this.stopping.signal.throwIfAborted();
+      this.deps.log.error('what is built in cannot start', { reason: messageOf(error) });
+    }
     lifecycle.apply((await this.load(store.components())).specs);
+  }
+
+  /** Returns when components may start; never when the runtime starts again, until it is stopped. */
+  private async ready(set: ComponentSet): Promise<void> {
+    const { signal } = this.stopping;
+    if ((await this.deps.beforeBringUp(set)) === 'go') return;
+    await new Promise<void>((_, reject) => {
+      if (signal.aborted) reject(signal.reason);
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
   }
 
   private async load(set: ComponentSet): Promise<BuiltSpecs> {
@@ -237,16 +261,19 @@ export class DeploymentRunner {
       const signal = AbortSignal.any([abort.signal, this.stopping.signal]);
       const current = store.components();
       const deps = await withLocalComponents(this.deps, record);
-      const { set, groups } = await prepare(document, current, store.groups(), deps, signal, (versions) => {
+      const { setOver, groups } = await prepare(document, current, store.groups(), deps, signal, (versions) => {
         tried = versions;
       });
       signal.throwIfAborted();
       const broken = [...lifecycle.statuses(), ...this.unable].filter(({ state }) => state === 'BROKEN');
-      const change = { previous: [...current.values()], brokenBefore: broken.map(({ name }) => name), groups };
+      // As it is now: components may have written their configuration while everything was prepared.
+      const previous = store.components();
+      const change = { previous: [...previous.values()], brokenBefore: broken.map(({ name }) => name), groups };
       store.transaction(() => {
-        store.replaceComponents(set);
+        store.replaceComponents(setOver(previous));
         store.putDeployment({ ...record, stage: 'APPLYING', change });
       });
+      this.deps.onReplaced(previous);
     } catch (error) {
       // Cancelled: `arrive` has ended it already. Stopping: the journal says PREPARING, the next start begins it again.
       if (abort.signal.aborted || this.stopping.signal.aborted) return;
@@ -273,7 +300,7 @@ export class DeploymentRunner {
     }
     if (document.failureHandlingPolicy === 'DO_NOTHING') {
       // Everything is left as it is, so what was to be removed still runs.
-      const all = [...set.values(), ...change.previous.filter(({ name }) => !set.has(name))];
+      const all = [...store.components().values(), ...change.previous.filter(({ name }) => !set.has(name))];
       const { groups } = change;
       const detailedStatus = 'FAILED_ROLLBACK_NOT_REQUESTED';
       this.end(record, document, { status: 'FAILED', detailedStatus, failure, groups, set: all });
@@ -282,16 +309,19 @@ export class DeploymentRunner {
     }
     this.deps.log.warn('deployment failed, rolling back', { deployment: record.key, reason: failure.cause });
     const tried = [...set.values()].map(nameAndVersion);
+    const failed = store.components();
     store.transaction(() => {
       store.replaceComponents(change.previous);
       store.putDeployment({ ...record, stage: 'ROLLING_BACK', failure, change: { ...change, tried } });
     });
+    this.deps.onReplaced(failed);
   }
 
   /** Applies a set and waits until all of it runs; returns why it does not. */
   private async bringUp(set: ComponentSet): Promise<Failure | undefined> {
     const { signal } = this.stopping;
     try {
+      await this.ready(set);
       const { specs, failed } = await this.load(set);
       for (const error of failed.values()) throw error;
       this.deps.lifecycle.apply(specs);
@@ -308,6 +338,7 @@ export class DeploymentRunner {
   private async rollBack(record: DeploymentRecord, document: DeploymentDocument): Promise<void> {
     const { store, lifecycle } = this.deps;
     const set = store.components();
+    await this.ready(set);
     const { specs, failed } = await this.load(set);
     lifecycle.apply(specs);
     const before = record.change?.brokenBefore ?? [];
@@ -330,12 +361,20 @@ export class DeploymentRunner {
     const { store, log } = this.deps;
     const { groups, set, ...told } = end;
     const { configurationArn, deploymentId } = document ?? {};
+    const ignoredConfiguration =
+      end.status === 'SUCCEEDED' || set !== undefined ? overruledBy(deploymentId, store.components()) : undefined;
+    if (ignoredConfiguration !== undefined)
+      log.warn('merged values lost to newer ones on the device', {
+        deployment: record.key,
+        configuration: ignoredConfiguration,
+      });
     store.transaction(() => {
       if (groups !== undefined) store.replaceGroups(groups);
       if (set !== undefined) store.replaceComponents(set);
       this.close(record, {
         source: record.source,
         ...told,
+        ...(ignoredConfiguration === undefined ? {} : { ignoredConfiguration }),
         ...(deploymentId === undefined ? {} : { deploymentId }),
         ...(configurationArn === undefined ? {} : { configurationArn }),
       });
@@ -357,6 +396,15 @@ export class DeploymentRunner {
       this.deps.log.warn('old component versions are left on disk', { reason: messageOf(error) });
     }
   }
+}
+
+/** `com.example.App: /a, /b` for each component where the deployment lost; undefined when it lost nowhere. */
+function overruledBy(deploymentId: string | undefined, set: ComponentSet): string | undefined {
+  const texts = [...set.values()].flatMap(({ name, overruled = [] }) => {
+    const pointers = overruled.filter((key) => key.deploymentId === deploymentId).map(({ pointer }) => pointer);
+    return pointers.length === 0 ? [] : [`${name}: ${pointers.join(', ')}`];
+  });
+  return texts.length === 0 ? undefined : texts.join('; ');
 }
 
 function nameAndVersion({ name, version }: SetEntry): string {

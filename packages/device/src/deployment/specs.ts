@@ -12,6 +12,8 @@ export interface SpecContext {
   paths(name: string, version: string): ComponentPaths;
   readonly attributes: Readonly<Record<string, string>>;
   readonly environment: Readonly<Record<string, string>>;
+  /** What one component gets besides: its token. */
+  readonly ownEnvironment?: (component: string) => Readonly<Record<string, string>>;
   readonly rootPath: string;
   readonly thingName: string;
   /** `runWithDefault.posixUser` of the runtime's configuration. */
@@ -69,8 +71,13 @@ function buildSpec(entry: SetEntry, set: ComponentSet, context: SpecContext): Co
     version: entry.version,
     lifecycle: interpolated.value,
     configuration: toJson(entry.configuration),
-    dependencies: new Map(present.map(([name, dependency]) => [name, dependency.dependencyType])),
-    environment: context.environment,
+    dependencies: new Map(
+      // What is built in is there before any component, and has no lifecycle that could be waited for.
+      present.flatMap(([name, { dependencyType }]) =>
+        set.get(name)?.builtin ? [] : [[name, dependencyType] as const],
+      ),
+    ),
+    environment: { ...context.environment, ...context.ownEnvironment?.(entry.name) },
     workPath: paths.work,
     artifactPaths: [paths.artifacts, paths.decompressed],
     ...(user === undefined ? {} : { user }),
@@ -88,6 +95,7 @@ export function buildSpecs(set: ComponentSet, context: SpecContext): BuiltSpecs 
   const specs = new Map<string, ComponentSpec>();
   const failed = new Map<string, unknown>();
   for (const entry of set.values()) {
+    if (entry.builtin) continue;
     try {
       specs.set(entry.name, buildSpec(entry, set, context));
     } catch (error) {

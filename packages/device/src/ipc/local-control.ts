@@ -71,6 +71,10 @@ export async function startLocalControl(deps: LocalControlDeps): Promise<LocalCo
 function componentDetails({ store, statuses, nucleus }: LocalControlDeps): readonly ComponentDetails[] {
   const set = store.components();
   const rows: ComponentDetails[] = [{ componentName: nucleus.component, version: nucleus.version, state: 'RUNNING' }];
+  // What is built in has no lifecycle: it runs while the runtime does.
+  for (const { name, version, builtin } of set.values()) {
+    if (builtin === true && name !== nucleus.component) rows.push({ componentName: name, version, state: 'RUNNING' });
+  }
   for (const { name, version, state: now } of statuses()) {
     const state = SHOWN_STATES.find((shown) => shown === now);
     const entry = set.get(name);

@@ -1,6 +1,7 @@
 import { appendFileSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Cancel, type Clock, Fault, type Log, messageOf, type Timers } from '@greensward/kit';
+import type { LogSettings } from '../configuration/device-config.ts';
 
 /** One line of a component's log. */
 export interface ComponentLine {
@@ -20,6 +21,8 @@ export interface ComponentLogsOptions {
   readonly fileBytes?: number;
   /** Limit of all files of one component; the oldest are deleted. Default 10 MiB. */
   readonly totalBytes?: number;
+  /** `logging` of the runtime, read at each line; it wins over the two above. */
+  readonly settings?: () => LogSettings;
 }
 
 /** The log files of components: `<component>.log`, put aside by size and hour as `<component>_yyyy_MM_dd_HH_<n>.log`. */
@@ -44,12 +47,25 @@ export function createComponentLogs(options: ComponentLogsOptions): ComponentLog
       }
       const file = files.get(component) ?? new LogFile(component, options);
       files.set(component, file);
-      return (line) => file.write(formatLine(component, options.clock.now(), line));
+      return (line) => {
+        const { level = 'INFO', format = 'TEXT' } = options.settings?.() ?? {};
+        if (levels.indexOf(line.level) < levels.indexOf(level)) return;
+        const write = format === 'JSON' ? jsonLine : formatLine;
+        file.write(write(component, options.clock.now(), line));
+      };
     },
     close() {
       for (const file of files.values()) file.close();
     },
   };
+}
+
+const levels: readonly LogSettings['level'][] = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR'];
+
+/** The JSON form of the reference runtime. */
+function jsonLine(component: string, at: number, { level, event, message, contexts }: ComponentLine): string {
+  const line = { thread: 'Copier', level, eventType: event, message, contexts, loggerName: component, timestamp: at };
+  return `${JSON.stringify(line)}\n`;
 }
 
 /** The text form of the reference runtime: time, level, thread, logger, event, message, contexts. */
@@ -107,7 +123,8 @@ class LogFile {
   }
 
   #rotate(): void {
-    const { clock, folder, fileBytes = 1024 * 1024, totalBytes = 10 * 1024 * 1024 } = this.#options;
+    const { clock, folder } = this.#options;
+    const { fileBytes = 1024 * 1024, totalBytes = 10 * 1024 * 1024 } = this.#options.settings?.() ?? this.#options;
     const found = statSync(this.#path, { throwIfNoEntry: false });
     if (found === undefined || found.size === 0) return;
     const hour = hourOf(found.mtimeMs);

@@ -23,7 +23,8 @@ export function componentRows(
   reported: Inventory,
 ): readonly FleetStatusComponent[] {
   const states = new Map(statuses.map((status) => [status.name, status]));
-  const rows: FleetStatusComponent[] = [...set.values()].map((entry) => {
+  const components = [...set.values()].filter(({ name }) => name !== facts.nucleusComponent);
+  const rows: FleetStatusComponent[] = components.map((entry) => {
     const status = states.get(entry.name);
     const failing = status?.state === 'ERRORED' || status?.state === 'BROKEN';
     return {
@@ -33,12 +34,15 @@ export function componentRows(
       statusCodes: failing ? status.statusCodes : [],
       statusReason: failing ? status.reason : undefined,
       isRoot: entry.isRoot,
-      status: status?.state ?? 'NEW',
+      // What is built in has no lifecycle: it runs while the runtime does.
+      status: status?.state ?? (entry.builtin ? 'RUNNING' : 'NEW'),
     };
   });
   const plain = { fleetConfigArns: [], statusCodes: [], statusReason: undefined, isRoot: false };
+  const own = set.get(facts.nucleusComponent);
   const nucleus = {
     ...plain,
+    ...(own === undefined ? {} : { isRoot: own.isRoot, fleetConfigArns: own.sources }),
     componentName: facts.nucleusComponent,
     version: facts.nucleusVersion,
     status: 'RUNNING' as const,

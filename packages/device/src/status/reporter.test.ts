@@ -102,6 +102,7 @@ class Bench {
         },
       },
       deploying: () => this.deploying,
+      cadenceMs: () => 86_400_000,
       clock: { now: () => 1_000_000 + this.timers.now },
       timers: this.timers,
       chance: () => 0.5,

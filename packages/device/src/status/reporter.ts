@@ -23,6 +23,8 @@ export interface ReporterDeps {
   readonly lifecycle: Pick<Lifecycle, 'statuses' | 'onChange'>;
   /** True while a deployment changes components: their states are told with its end. */
   readonly deploying: () => boolean;
+  /** Milliseconds between complete messages; read when the next is scheduled. */
+  readonly cadenceMs: () => number;
   readonly clock: Clock;
   readonly timers: Timers;
   /** In [0, 1). */
@@ -35,8 +37,6 @@ const retry: Backoff = { firstMs: 1000, maxMs: 60_000 };
 const statusPauseMs = 3000;
 /** Reference: a reconnect this soon after a message, with nothing changed since, is silent. */
 const reconnectPauseMs = 60_000;
-/** Reference: a complete message every day. */
-const cadenceMs = 86_400_000;
 
 const triggers = { job: 'THING_GROUP_DEPLOYMENT', shadow: 'THING_DEPLOYMENT', local: 'LOCAL_DEPLOYMENT' } as const;
 
@@ -158,6 +158,7 @@ export class StatusReporter {
         source,
         status: owed.status,
         ...(owed.detailedStatus === undefined ? {} : { detailedStatus: owed.detailedStatus }),
+        ...(owed.ignoredConfiguration === undefined ? {} : { ignoredConfiguration: owed.ignoredConfiguration }),
         ...(owed.failure === undefined
           ? {}
           : {
@@ -220,7 +221,7 @@ export class StatusReporter {
   }
 
   private scheduleCadence(): void {
-    this.cancelCadence = this.deps.timers.after(cadenceMs, () => {
+    this.cancelCadence = this.deps.timers.after(this.deps.cadenceMs(), () => {
       this.want('CADENCE');
       this.deliver();
       this.scheduleCadence();

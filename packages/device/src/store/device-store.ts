@@ -1,5 +1,7 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { Fault, messageOf } from '@greensward/kit';
+import { type Cancel, Fault, messageOf, type Timers } from '@greensward/kit';
+import type { ConfigurationTree } from '@greensward/model/configuration';
+import { lockStore, storeInUse } from './lock-store.ts';
 import type {
   ComponentSet,
   DeploymentOutcome,
@@ -31,7 +33,14 @@ export interface DeviceStore {
   /** Runs `work` as one durable commit; nothing of it is kept when it throws. */
   transaction<T>(work: () => T): T;
   components(): ComponentSet;
+  /** Replaces the set whole, configuration included: what `putConfiguration` wrote since the set was read would be lost. */
   replaceComponents(set: Iterable<SetEntry>): void;
+  /**
+   * The new configuration of a component of the set, outside of any deployment. Seen by `components` at once; on disk with the next
+   * transaction or within {@link groupMs}, in one commit with all that came meanwhile. That commit survives a crash of the runtime;
+   * a power cut may undo the last ones, never one out of order.
+   */
+  putConfiguration(component: string, configuration: ConfigurationTree): void;
   groups(): ReadonlyMap<string, GroupRecord>;
   replaceGroups(groups: Readonly<Record<string, GroupRecord>>): void;
   /** Deployments that have not ended, in the order of their arrival. */
@@ -54,13 +63,33 @@ export interface DeviceStore {
   close(): void;
 }
 
+/** Longest time that a configuration write waits for others. */
+export const groupMs = 100;
+
+export interface StoreOptions {
+  /** Without timers, configuration writes are committed at once. */
+  readonly timers?: Timers;
+  /** A group of configuration writes could not be committed; it is tried again. */
+  readonly onLateError?: (error: unknown) => void;
+}
+
 /**
- * Opens or creates the store.
+ * Opens or creates the store. Others may read it meanwhile (`openStoreReader`), no other runtime may have it.
  *
  * @throws Fault `STORE_IN_USE` when another runtime has it, `STORE_NEWER`, `STORE_CORRUPT`: each with one line for a person.
  */
-export function openDeviceStore(file: string): DeviceStore {
-  const database = openDatabase(file);
+export function openDeviceStore(file: string, options: StoreOptions = {}): DeviceStore {
+  const unlock = lockStore(file);
+  let database: DatabaseSync;
+  try {
+    database = openDatabase(file);
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+  /** Configurations that are not on disk yet. */
+  let pending = new Map<string, ConfigurationTree>();
+  let cancelGroup: Cancel | undefined;
   const statements = new Map<string, StatementSync>();
   const sql = (text: string): StatementSync => {
     const known = statements.get(text);
@@ -74,21 +103,67 @@ export function openDeviceStore(file: string): DeviceStore {
       .all(...values)
       .map((row) => JSON.parse(String(row[column])));
 
-  return {
-    transaction(work) {
-      database.exec('begin immediate');
-      try {
-        const result = work();
-        database.exec('commit');
-        return result;
-      } catch (error) {
-        if (database.isTransaction) database.exec('rollback');
-        throw error;
+  const commit = <T>(work: () => T): T => {
+    cancelGroup?.();
+    cancelGroup = undefined;
+    const carried = pending;
+    database.exec('begin immediate');
+    try {
+      for (const [name, configuration] of carried) {
+        const [entry] = rows<SetEntry>('select entry from component where name = ?', 'entry', name);
+        if (entry !== undefined)
+          sql('update component set entry = ? where name = ?').run(JSON.stringify({ ...entry, configuration }), name);
       }
+      pending = new Map();
+      const result = work();
+      database.exec('commit');
+      return result;
+    } catch (error) {
+      pending = carried;
+      if (database.isTransaction) database.exec('rollback');
+      if (pending.size > 0) groupLater();
+      throw error;
+    }
+  };
+  /** One commit without a sync of the disk: the log of the database keeps its order all the same. */
+  const commitGroup = () => {
+    if (pending.size === 0) return;
+    database.exec('pragma synchronous = normal');
+    try {
+      commit(() => {});
+    } finally {
+      database.exec('pragma synchronous = full');
+    }
+  };
+  const groupLater = () => {
+    cancelGroup ??= options.timers?.after(groupMs, () => {
+      cancelGroup = undefined;
+      try {
+        commitGroup();
+      } catch (error) {
+        options.onLateError?.(error);
+      }
+    });
+  };
+
+  return {
+    transaction: commit,
+    components() {
+      const entries = rows<SetEntry>('select entry from component order by name', 'entry');
+      return new Map(
+        entries.map((entry) => {
+          const configuration = pending.get(entry.name);
+          return [entry.name, configuration === undefined ? entry : { ...entry, configuration }];
+        }),
+      );
     },
-    components: () =>
-      new Map(rows<SetEntry>('select entry from component order by name', 'entry').map((entry) => [entry.name, entry])),
+    putConfiguration(component, configuration) {
+      pending.set(component, configuration);
+      if (options.timers === undefined) commitGroup();
+      else groupLater();
+    },
     replaceComponents(set) {
+      pending.clear();
       sql('delete from component').run();
       for (const entry of set) sql('insert into component values (?, ?)').run(entry.name, JSON.stringify(entry));
     },
@@ -136,8 +211,14 @@ export function openDeviceStore(file: string): DeviceStore {
       return Number(row?.['value']);
     },
     close() {
-      statements.clear();
-      database.close();
+      cancelGroup?.();
+      try {
+        commitGroup();
+      } finally {
+        statements.clear();
+        database.close();
+        unlock();
+      }
     },
   };
 }
@@ -146,8 +227,7 @@ function openDatabase(file: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file);
-    // One runtime a root folder: the lock is freed by any death of its holder.
-    database.exec('pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full;');
+    database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 2000;');
     database.exec('begin immediate');
     migrate(database, file);
     database.exec('commit');
@@ -156,11 +236,7 @@ function openDatabase(file: string): DatabaseSync {
     database?.close();
     if (error instanceof Fault) throw error;
     const message = messageOf(error);
-    if (/locked|busy/i.test(message)) {
-      throw new Fault('STORE_IN_USE', `${file} is in use: another device runtime has this root folder`, {
-        cause: error,
-      });
-    }
+    if (/locked|busy/i.test(message)) throw storeInUse(file, error);
     throw new Fault('STORE_CORRUPT', `${file} cannot be read (${message}): restore it, or provision the device anew`, {
       cause: error,
     });

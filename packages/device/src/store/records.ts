@@ -9,6 +9,15 @@ export interface RunWith {
   readonly systemResourceLimits?: { readonly memory?: number; readonly cpus?: number };
 }
 
+/** A merged value that a deployment did not write, because what is there was written later on the device. */
+export interface OverruledKey {
+  /** JSON pointer below the component's configuration. */
+  readonly pointer: string;
+  readonly deploymentId: string;
+  /** The deployment's time, epoch ms. */
+  readonly timestamp: number;
+}
+
 /** One component of the set that the device runs. */
 export interface SetEntry {
   readonly name: string;
@@ -26,6 +35,10 @@ export interface SetEntry {
    * files: the same version may come again with another recipe, and is rolled back with the set.
    */
   readonly recipe?: string;
+  /** True for what the runtime has built in: it has no lifecycle. Of the runtime itself, `configuration` holds what deployments set. */
+  readonly builtin?: true;
+  /** What the last deployment that updated this component could not set. */
+  readonly overruled?: readonly OverruledKey[];
 }
 
 /** Everything the device runs, by component name. */
@@ -89,6 +102,8 @@ export interface DeploymentOutcome {
   readonly status: 'IN_PROGRESS' | 'SUCCEEDED' | 'FAILED' | 'REJECTED' | 'CANCELED';
   readonly detailedStatus?: DetailedStatus;
   readonly failure?: Failure;
+  /** Merged keys that lost to newer writes on the device, by component, for a person. */
+  readonly ignoredConfiguration?: string;
   /** For the fleet status message that goes with a terminal status. */
   readonly deploymentId?: string;
   readonly configurationArn?: string;

@@ -1,9 +1,11 @@
-import { Agent as HttpAgent, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import type { Agent as HttpsAgent } from 'node:https';
 import { createSecureContext, rootCertificates } from 'node:tls';
 import { Fault, type Timers } from '@greensward/kit';
+import type { ProxySettings } from '../configuration/device-config.ts';
 import type { DataPlane } from './data-plane.ts';
-import { exchange, type HttpCall, isRetryableStatus, networkFault } from './http-exchange.ts';
+import { exchange, type HttpCall, type HttpLimits, isRetryableStatus, networkFault } from './http-exchange.ts';
+import { proxiedAgent, proxiedPlainAgent } from './tunnel.ts';
 
 const maxRedirects = 5;
 
@@ -11,17 +13,27 @@ const maxRedirects = 5;
  * Plain downloads by pre-signed URL: no client certificate; trusted are the public authorities and `rootCa`.
  * Redirects are followed within one scheme only, so that nothing sends an https URL's bytes over http.
  */
-export function createArtifactTransfer(rootCa: string, timers: Timers): Pick<DataPlane, 'size' | 'download'> {
-  const plain = new HttpAgent({ keepAlive: true, maxSockets: 8 });
+export function createArtifactTransfer(
+  rootCa: string,
+  timers: Timers,
+  options: { readonly proxy?: ProxySettings | undefined; readonly limits?: () => HttpLimits | undefined } = {},
+): Pick<DataPlane, 'size' | 'download'> {
+  const { proxy, limits } = options;
+  const plain = proxiedPlainAgent({ keepAlive: true, maxSockets: 8 }, proxy, rootCa, timers);
   let secure: HttpsAgent | undefined;
   const agentFor = (url: URL) => {
     if (url.protocol === 'http:') return plain;
     // Made at the first download only: the list of public authorities costs memory and time.
-    secure ??= new HttpsAgent({
-      keepAlive: true,
-      maxSockets: 8,
-      secureContext: createSecureContext({ ca: [...rootCertificates, rootCa], minVersion: 'TLSv1.2' }),
-    });
+    secure ??= proxiedAgent(
+      {
+        keepAlive: true,
+        maxSockets: 8,
+        secureContext: createSecureContext({ ca: [...rootCertificates, rootCa], minVersion: 'TLSv1.2' }),
+      },
+      proxy,
+      rootCa,
+      timers,
+    );
     return secure;
   };
 
@@ -29,7 +41,7 @@ export function createArtifactTransfer(rootCa: string, timers: Timers): Pick<Dat
     let url = parseUrl(address, code);
     for (let redirects = 0; redirects <= maxRedirects; redirects += 1) {
       const headers = { 'user-agent': 'greensward-device', ...(range === undefined ? {} : { range }) };
-      const call: HttpCall = { url, method: 'GET', headers, agent: agentFor(url), signal };
+      const call: HttpCall = { url, method: 'GET', headers, agent: agentFor(url), limits: limits?.(), signal };
       const response = await exchange(call, timers);
       const location = response.headers.location;
       if (!isRedirect(response.statusCode) || location === undefined) return { response, call };

@@ -2,10 +2,15 @@ import { type Agent, type ClientRequest, request as httpRequest, type IncomingMe
 import { request as httpsRequest } from 'node:https';
 import { type Cancel, Fault, messageOf, type Timers } from '@greensward/kit';
 
-/** TCP and TLS together must be done in this time. */
-const connectMs = 5_000;
-/** The longest silence on a connection with a request on it. */
-const idleMs = 30_000;
+/** Limits of a request, milliseconds. */
+export interface HttpLimits {
+  /** TCP and TLS together must be done in this time. */
+  readonly connectMs: number;
+  /** The longest silence on a connection with a request on it. */
+  readonly idleMs: number;
+}
+
+const standardLimits: HttpLimits = { connectMs: 5_000, idleMs: 30_000 };
 
 export interface HttpCall {
   readonly url: URL;
@@ -13,6 +18,7 @@ export interface HttpCall {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
   readonly agent: Agent;
+  readonly limits?: HttpLimits | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -38,6 +44,7 @@ type Sent = { readonly response: IncomingMessage } | { readonly error: unknown; 
 function send(call: HttpCall, timers: Timers): Promise<Sent> {
   return new Promise((resolve) => {
     const { url, agent, signal, method } = call;
+    const { connectMs, idleMs } = call.limits ?? standardLimits;
     const length = call.body === undefined ? {} : { 'content-length': String(call.body.length) };
     const options = { agent, signal, method, timeout: idleMs, headers: { ...call.headers, ...length } };
     const secure = url.protocol === 'https:';

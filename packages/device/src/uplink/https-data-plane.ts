@@ -1,4 +1,3 @@
-import { Agent } from 'node:https';
 import { Fault, type Log, type Timers } from '@greensward/kit';
 import { dataPlane } from '@greensward/protocol/data-plane';
 import { greengrassv2 } from '@greensward/protocol/greengrassv2';
@@ -9,9 +8,10 @@ import {
   parseError,
   parseOutput,
 } from '@greensward/protocol/walker';
-import type { DeviceConfig } from '../configuration/device-config.ts';
+import type { DeviceConfig, ProxySettings } from '../configuration/device-config.ts';
 import { createArtifactTransfer } from './artifact-transfer.ts';
 import type { DataPlane, ResolvedCandidate } from './data-plane.ts';
+import { deviceAgent } from './device-agent.ts';
 import { codeOfStatus, exchange, type HttpCall, isRetryableStatus, readBody } from './http-exchange.ts';
 import type { TlsMaterial } from './tls-material.ts';
 
@@ -24,21 +24,17 @@ type CodeOf = (status: number, name: string) => string | undefined;
 
 /** The data plane over HTTPS with the device's certificate, unsigned (device protocol, section 5). */
 export function createDataPlane(deps: {
-  readonly config: Pick<DeviceConfig, 'dataPlaneUrl' | 'thingName'>;
+  readonly config: Pick<DeviceConfig, 'dataPlaneUrl' | 'thingName'> & { readonly proxy?: ProxySettings };
+  /** Parameters that may change while it works. */
+  readonly settings?: () => Pick<DeviceConfig, 'httpClient' | 's3EndpointType'>;
+  /** Told the cloud's time with each answer, epoch ms. */
+  readonly onDate?: (epochMs: number) => void;
   readonly tls: TlsMaterial;
   readonly log: Log;
   readonly timers: Timers;
 }): DataPlane {
-  const { config, tls, log, timers } = deps;
-  // Only rootCa is trusted here, not the public authorities.
-  const agent = new Agent({
-    keepAlive: true,
-    maxSockets: 4,
-    cert: tls.cert,
-    key: tls.key,
-    ca: tls.ca,
-    minVersion: 'TLSv1.2',
-  });
+  const { config, tls, log, timers, settings } = deps;
+  const agent = deviceAgent(tls, config.proxy, 4, timers);
 
   async function call<I, O>(operation: Operation<I, O>, input: I, codeOf: CodeOf, signal: AbortSignal): Promise<O> {
     const request = buildRequest(operation, input);
@@ -51,9 +47,11 @@ export function createDataPlane(deps: {
       headers: { ...request.headers, accept: 'application/json', 'user-agent': 'greensward-device' },
       ...(request.body.length > 0 ? { body: request.body } : {}),
       agent,
+      limits: settings?.().httpClient,
       signal,
     };
     const answer = await exchange(call, timers);
+    deps.onDate?.(Date.parse(answer.headers.date ?? ''));
     const status = answer.statusCode ?? 0;
     const response: IncomingResponse = {
       status,
@@ -69,7 +67,7 @@ export function createDataPlane(deps: {
   }
 
   return {
-    ...createArtifactTransfer(tls.ca, timers),
+    ...createArtifactTransfer(tls.ca, timers, { proxy: config.proxy, limits: () => settings?.().httpClient }),
 
     async thingGroups(signal) {
       const names = new Set<string>();
@@ -109,7 +107,11 @@ export function createDataPlane(deps: {
     },
 
     async artifactUrl(componentArn, artifactName, signal) {
-      const input = { arn: componentArn, artifactName, s3EndpointType: 'GLOBAL' as const };
+      const input = {
+        arn: componentArn,
+        artifactName,
+        s3EndpointType: settings?.().s3EndpointType ?? ('GLOBAL' as const),
+      };
       const output = await call(greengrassv2.operations.GetComponentVersionArtifact, input, artifactCode, signal);
       if (typeof output.preSignedUrl === 'string') return output.preSignedUrl;
       throw new Fault('DOWNLOAD_GREENGRASS_ARTIFACT_ERROR', `the cloud gave no address for artifact ${artifactName}`);

@@ -1,15 +1,14 @@
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { Fault, messageOf, type Timers } from '@greensward/kit';
 import { MqttClient } from 'mqtt';
 import { writeToStream } from 'mqtt-packet';
+import type { ProxySettings } from '../configuration/device-config.ts';
 import type { TlsMaterial } from './tls-material.ts';
+import { isDirect, openTunnel } from './tunnel.ts';
 
 // The codec under MQTT.js would keep a buffer for each of 65,536 numbers: 7 MB, for what takes no time here.
 writeToStream.cacheNumbers = false;
-
-/** TCP, TLS and CONNACK together. */
-const connectTimeoutMs = 15_000;
 
 export interface MqttConnectionOptions {
   readonly host: string;
@@ -19,6 +18,11 @@ export interface MqttConnectionOptions {
   readonly version: 'mqtt5' | 'mqtt3';
   readonly keepAliveMs: number;
   readonly operationTimeoutMs: number;
+  /** TCP, TLS and CONNACK together. */
+  readonly connectTimeoutMs: number;
+  readonly sessionExpirySeconds: number;
+  readonly receiveMaximum: number;
+  readonly proxy?: ProxySettings | undefined;
   /** True drops what the server kept of an earlier session. */
   readonly clean: boolean;
   readonly timers: Timers;
@@ -42,8 +46,27 @@ export interface MqttConnection {
 const finalRefusals = new Set([0x87, 0x90, 0x99]);
 
 /** Connects over TLS with the device's certificate. Rejects with a retryable Fault `MQTT_CONNECTION_FAILED`. */
-export function connectMqtt(options: MqttConnectionOptions, signal: AbortSignal): Promise<MqttConnection> {
-  const client = new MqttClient(() => openSocket(options), clientOptions(options));
+export async function connectMqtt(options: MqttConnectionOptions, signal: AbortSignal): Promise<MqttConnection> {
+  const { proxy, host, port } = options;
+  const tunnel =
+    proxy === undefined || isDirect(proxy, host)
+      ? undefined
+      : await openTunnel(proxy, { host, port }, options.tls.ca, options.timers).catch((error: unknown) => {
+          throw offline(messageOf(error), error);
+        });
+  if (signal.aborted) {
+    tunnel?.destroy();
+    throw signal.reason;
+  }
+  return overSocket(options, tunnel, signal);
+}
+
+function overSocket(
+  options: MqttConnectionOptions,
+  tunnel: Socket | undefined,
+  signal: AbortSignal,
+): Promise<MqttConnection> {
+  const client = new MqttClient(() => openSocket(options, tunnel), clientOptions(options));
   const pending = new Set<(fault: Fault) => void>();
   const ended = Promise.withResolvers<string>();
   let reason = 'the connection was closed';
@@ -122,11 +145,12 @@ export function connectMqtt(options: MqttConnectionOptions, signal: AbortSignal)
   });
 }
 
-function openSocket(options: MqttConnectionOptions) {
+function openSocket(options: MqttConnectionOptions, tunnel: Socket | undefined) {
   const { host, port, tls } = options;
   const socket = connectTls({
-    host,
-    port,
+    ...(tunnel === undefined ? { host, port } : { socket: tunnel, host }),
+    // AWS tells MQTT from HTTPS by it on port 443; the reference offers it on every port.
+    ALPNProtocols: ['x-amzn-mqtt-ca'],
     // Names only: an address must not be sent as SNI (RFC 6066).
     ...(isIP(host) === 0 ? { servername: host } : {}),
     cert: tls.cert,
@@ -146,11 +170,15 @@ function clientOptions(options: MqttConnectionOptions) {
     keepalive: Math.ceil(options.keepAliveMs / 1000),
     reconnectPeriod: 0,
     resubscribe: false,
-    connectTimeout: connectTimeoutMs,
+    connectTimeout: options.connectTimeoutMs,
     timerVariant: 'native' as const,
   };
   if (options.version === 'mqtt3') return { ...common, protocolId: 'MQTT' as const, protocolVersion: 4 as const };
-  const properties = { sessionExpiryInterval: 604_800, receiveMaximum: 100, requestProblemInformation: true };
+  const properties = {
+    sessionExpiryInterval: options.sessionExpirySeconds,
+    receiveMaximum: options.receiveMaximum,
+    requestProblemInformation: true,
+  };
   return { ...common, protocolId: 'MQTT' as const, protocolVersion: 5 as const, properties };
 }
 

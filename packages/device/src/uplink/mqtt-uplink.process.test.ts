@@ -9,6 +9,7 @@ import {
   type TlsListener,
 } from '@greensward/mqtt/server';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { ProxySettings } from '../configuration/device-config.ts';
 import { createUplink } from './mqtt-uplink.ts';
 import { makeCertificates } from './testing/certificates.ts';
 import type { Arrival, Uplink } from './uplink.ts';
@@ -111,17 +112,26 @@ afterEach(async () => {
 });
 
 function makeUplink(
-  options: { version?: 'mqtt5' | 'mqtt3'; operationTimeoutMs?: number; timeScale?: number } = {},
+  options: { version?: 'mqtt5' | 'mqtt3'; operationTimeoutMs?: number; timeScale?: number; proxy?: ProxySettings } = {},
 ): Uplink {
-  const { version = 'mqtt5', operationTimeoutMs = 30_000, timeScale = 1 } = options;
+  const { version = 'mqtt5', operationTimeoutMs = 30_000, timeScale = 1, proxy } = options;
   const made = createUplink({
-    config: {
-      thingName: 'core-01',
+    config: { thingName: 'core-01', nucleusVersion: '2.18.0', ...(proxy === undefined ? {} : { proxy }) },
+    settings: () => ({
       iotDataEndpoint: 'localhost',
       mqttPort: cloud.port,
-      mqtt: { version, keepAliveMs: 60_000, operationTimeoutMs },
-      nucleusVersion: '2.18.0',
-    },
+      mqtt: {
+        version,
+        keepAliveMs: 60_000,
+        pingTimeoutMs: 30_000,
+        operationTimeoutMs,
+        connectTimeoutMs: 15_000,
+        sessionExpirySeconds: 604_800,
+        receiveMaximum: 100,
+        minReconnectMs: 1_000,
+        maxReconnectMs: 120_000,
+      },
+    }),
     tls: certificates.device,
     log: silentLog,
     timers: { ...systemTimers, after: (ms, task) => systemTimers.after(ms * timeScale, task) },
@@ -361,7 +371,7 @@ describe('the deployment shadow', () => {
       reported: {
         fleetConfigurationArnForStatus: configurationArn,
         status: 'IN_PROGRESS',
-        statusDetails: { failureCause: '', errorStack: [], errorTypes: [] },
+        statusDetails: { failureCause: '', errorStack: [], errorTypes: [], ignoredConfiguration: null },
         ggcVersion: '2.18.0',
       },
     });

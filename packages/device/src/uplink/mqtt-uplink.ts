@@ -1,6 +1,6 @@
 import { type Cancel, delay, type Ids, type Log, messageOf, type Timers } from '@greensward/kit';
 import { fleetStatusTopic } from '@greensward/protocol/topics';
-import type { DeviceConfig } from '../configuration/device-config.ts';
+import type { DeviceConfig, ProxySettings } from '../configuration/device-config.ts';
 import type { ChannelDeps } from './channel.ts';
 import { createJobChannel } from './job-channel.ts';
 import { connectMqtt, type MqttConnection, offline } from './mqtt-connection.ts';
@@ -13,7 +13,9 @@ import type { Arrival, Uplink } from './uplink.ts';
 const resubscribeMs = { base: 120_000, spread: 10_000 };
 
 export interface UplinkDeps {
-  readonly config: Pick<DeviceConfig, 'thingName' | 'iotDataEndpoint' | 'mqttPort' | 'mqtt' | 'nucleusVersion'>;
+  readonly config: Pick<DeviceConfig, 'thingName' | 'nucleusVersion'> & { readonly proxy?: ProxySettings };
+  /** Read at each connection. */
+  readonly settings: () => Pick<DeviceConfig, 'iotDataEndpoint' | 'mqttPort' | 'mqtt'>;
   readonly tls: TlsMaterial;
   readonly log: Log;
   readonly timers: Timers;
@@ -25,7 +27,7 @@ export interface UplinkDeps {
  * Each connection is a new client; subscriptions are made again unless the server kept the session.
  */
 export function createUplink(deps: UplinkDeps): Uplink {
-  const { config, tls, log, timers, ids } = deps;
+  const { config, settings, tls, log, timers, ids } = deps;
   const stopping = new AbortController();
   const connectionListeners = new Set<(connected: boolean) => void>();
   const arrivalListeners = new Set<(arrival: Arrival) => void>();
@@ -40,7 +42,7 @@ export function createUplink(deps: UplinkDeps): Uplink {
     timers,
     ids,
     log,
-    timeoutMs: config.mqtt.operationTimeoutMs,
+    timeoutMs: settings().mqtt.operationTimeoutMs,
     send: (topic, payload) => publish(topic, JSON.stringify(payload)),
     arrive: (arrival) => tell(arrivalListeners, arrival),
   };
@@ -76,7 +78,9 @@ export function createUplink(deps: UplinkDeps): Uplink {
     while (!signal.aborted) {
       pace = afterConnection(pace, await oneConnection(signal));
       if (signal.aborted) return;
-      const waitMs = reconnectDelay(pace, chance(ids));
+      const { minReconnectMs, maxReconnectMs } = settings().mqtt;
+      const backoff = { firstMs: Math.max(250, minReconnectMs), maxMs: Math.max(minReconnectMs, maxReconnectMs) };
+      const waitMs = reconnectDelay(pace, chance(ids), backoff);
       log.debug('connecting again', { waitMs });
       await delay(timers, waitMs, signal).catch(() => {});
     }
@@ -104,7 +108,7 @@ export function createUplink(deps: UplinkDeps): Uplink {
       if (!subscribed) cancelResubscribe = resubscribeLater(connection, refused);
       online = connection;
       usableSince = timers.monotonic();
-      log.info('connected to the cloud', { host: config.iotDataEndpoint, resumed: connection.sessionPresent });
+      log.info('connected to the cloud', { host: settings().iotDataEndpoint, resumed: connection.sessionPresent });
       for (const channel of channels) channel.refresh();
       tell(connectionListeners, true);
     } catch (error) {
@@ -123,14 +127,14 @@ export function createUplink(deps: UplinkDeps): Uplink {
   }
 
   function connectOptions() {
+    const { iotDataEndpoint, mqttPort, mqtt } = settings();
     return {
-      host: config.iotDataEndpoint,
-      port: config.mqttPort,
+      host: iotDataEndpoint,
+      port: mqttPort,
       tls,
+      proxy: config.proxy,
       clientId: config.thingName,
-      version: config.mqtt.version,
-      keepAliveMs: config.mqtt.keepAliveMs,
-      operationTimeoutMs: config.mqtt.operationTimeoutMs,
+      ...mqtt,
       clean,
       timers,
       onMessage: receive,
@@ -172,6 +176,8 @@ export function createUplink(deps: UplinkDeps): Uplink {
       stopping.abort();
       await loop;
     },
+    // The loop connects again at once, with the settings as they are then.
+    reconnect: () => void online?.close(),
     connected: () => online !== undefined,
     onConnection(listener) {
       connectionListeners.add(listener);

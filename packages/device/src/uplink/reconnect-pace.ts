@@ -4,7 +4,7 @@ import { type Backoff, backoffDelay } from '@greensward/kit';
 const stableMs = 30_000;
 /** A server that takes every connection and drops it is met with at most this many doublings. */
 const maxShortLived = 7;
-const backoff: Backoff = { firstMs: 1_000, maxMs: 120_000 };
+const standard: Backoff = { firstMs: 1_000, maxMs: 120_000 };
 const quick: Backoff = { firstMs: 250, maxMs: 250 };
 
 /** What the last connections were like. */
@@ -26,9 +26,9 @@ export function afterConnection(history: PaceHistory, usableMs: number | undefin
 
 /**
  * Milliseconds to wait before the next attempt, never near 0. After a connection that held, or the very first failure, a
- * quarter of a second at most: a restarted cloud is found at once. Then 1 s doubling to 120 s. `chance` is in [0, 1).
+ * quarter of a second at most: a restarted cloud is found at once. Then `backoff`: 1 s doubling to 120 s unless configured. `chance` is in [0, 1).
  */
-export function reconnectDelay(history: PaceHistory, chance: number): number {
+export function reconnectDelay(history: PaceHistory, chance: number, backoff: Backoff = standard): number {
   const step = history.failed + history.shortLived - 1;
   return Math.round(step < 1 ? backoffDelay(quick, 1, chance) : backoffDelay(backoff, step, chance));
 }

@@ -25,6 +25,8 @@ export interface StatusReport {
   readonly failureCause?: string;
   readonly errorStack?: readonly string[];
   readonly errorTypes?: readonly string[];
+  /** Merged keys that lost to newer writes on the device. */
+  readonly ignoredConfiguration?: string;
 }
 
 /** The MQTT side of the device. It keeps no state that must survive: on each connect it asks the cloud again. */
@@ -32,6 +34,8 @@ export interface Uplink {
   /** Connects, and keeps connecting; never throws for a network reason. */
   start(): void;
   stop(): Promise<void>;
+  /** The settings of the connection have changed: ends it, and connects with the new ones. */
+  reconnect(): void;
   connected(): boolean;
   onConnection(listener: (connected: boolean) => void): () => void;
   onArrival(listener: (arrival: Arrival) => void): () => void;

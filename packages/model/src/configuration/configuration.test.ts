@@ -97,7 +97,7 @@ describe('applyUpdate', () => {
     const first = applyUpdate({ running: undefined, defaults: { a: 1 }, timestamp: 100, source: 'd1' }).tree;
     const second = applyUpdate({ running: first, defaults: { a: 2, b: 2 }, timestamp: 200, source: 'd2' }).tree;
     expect(toJson(second)).toEqual({ a: 1, b: 2 });
-    expect(second.children['a']).toEqual({ name: 'a', value: 1, timestamp: 200, source: 'default' });
+    expect(second.children['a']).toEqual({ name: 'a', value: 1, timestamp: 200, source: 'default', writtenAt: 100 });
   });
 
   test('a newer local write survives the merge and is reported; reset and default replace it', () => {

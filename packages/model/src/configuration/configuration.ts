@@ -4,17 +4,21 @@ import { isJsonObject, type Json, type JsonObject } from '@greensward/kit';
 import { getOwn, sameJson, setOwn } from '../json-tools.ts';
 import { formatPointer, isIndex, parsePointer } from './pointer.ts';
 
+export { changedPaths, leavesOf, type PlacedLeaf } from './leaves.ts';
 export { formatPointer, parsePointer, valueAt } from './pointer.ts';
+export { formatSource, parseSource } from './source.ts';
 
 /** A scalar or a whole list: lists are replaced, never merged. */
-interface ConfigurationLeaf {
+export interface ConfigurationLeaf {
   /** The key as first spelled; keys that differ only in case are one. */
   readonly name: string;
   readonly value: null | boolean | number | string | Json[];
-  /** Epoch milliseconds of the write; 1 for a default. A write with an older timestamp is ignored. */
+  /** Epoch ms that decides between writes: an older one is ignored. 1 for a default; each deployment that keeps the value raises it. */
   readonly timestamp: number;
-  /** Where the value came from: `default`, a deployment id, or what the caller of the merge named. */
+  /** Where the value came from, as `source.ts` writes it: whoever last wrote it, not who kept it. */
   readonly source: string;
+  /** Epoch ms of the write itself; of a default, of the deployment that brought it. Absent in trees of earlier runtimes. */
+  readonly writtenAt?: number;
 }
 
 /** An object. The root's name is empty. */
@@ -26,10 +30,7 @@ export interface ConfigurationTree {
   readonly children: Readonly<Record<string, ConfigurationNode>>;
 }
 
-type ConfigurationNode = ConfigurationLeaf | ConfigurationTree;
-
-/** The `source` of values that a recipe's DefaultConfiguration gave. */
-const DEFAULT_SOURCE = 'default';
+export type ConfigurationNode = ConfigurationLeaf | ConfigurationTree;
 
 const DEFAULT_TIMESTAMP = 1;
 
@@ -66,7 +67,28 @@ export function mergeConfiguration(
   source: string,
 ): Merged {
   const ignored: string[] = [];
-  return { tree: mergeObject(tree, json, { timestamp, source, onlyAbsent: false, ignored }, []), ignored };
+  const write: Write = { timestamp, writtenAt: timestamp, source, onlyAbsent: false, ignored };
+  return { tree: mergeObject(tree, json, write, []), ignored };
+}
+
+/**
+ * A component's or an operator's own write on the device: `value` merged at the container `path`, whose missing containers are made, or
+ * which takes the place of a leaf. All of it or nothing: `ignored` names the keys that are newer, and then the tree is as it was.
+ */
+export function updateConfiguration(
+  tree: ConfigurationTree,
+  path: readonly string[],
+  value: JsonObject,
+  timestamp: number,
+  source: string,
+): Merged {
+  const nested = path.reduceRight<JsonObject>((inner, key) => {
+    const outer: JsonObject = {};
+    setOwn(outer, key, inner);
+    return outer;
+  }, value);
+  const merged = mergeConfiguration(tree, nested, timestamp, source);
+  return merged.ignored.length > 0 ? { tree, ignored: merged.ignored } : merged;
 }
 
 /**
@@ -95,6 +117,8 @@ export interface ConfigurationUpdate {
   readonly timestamp: number;
   /** The deployment, as provenance of the merged values. */
   readonly source: string;
+  /** The recipe version, as provenance of the defaults; `default` alone without it. */
+  readonly defaultSource?: string;
 }
 
 /**
@@ -103,20 +127,32 @@ export interface ConfigurationUpdate {
  * timestamp unless its own is newer, as in the reference; its source stays. `ignored`: merged keys that lost to a newer local write.
  */
 export function applyUpdate(update: ConfigurationUpdate): Merged {
-  const { running, defaults, reset = [], merge = {}, timestamp, source } = update;
+  const { running, defaults, reset = [], merge = {}, timestamp, source, defaultSource = 'default' } = update;
   const kept = resetConfiguration(running ?? emptyConfiguration(), reset);
   const withDefaults = mergeObject(
     kept,
     defaults,
-    { timestamp: DEFAULT_TIMESTAMP, source: DEFAULT_SOURCE, onlyAbsent: true, ignored: [] },
+    { timestamp: DEFAULT_TIMESTAMP, writtenAt: timestamp, source: defaultSource, onlyAbsent: true, ignored: [] },
     [],
   );
   const { tree, ignored } = mergeConfiguration(withDefaults, merge, timestamp, source);
   return { tree: touch(tree, timestamp), ignored };
 }
 
+/** The tree with the values of `json`, which has the same shape: what interpolating a configuration gives. All else stays. */
+export function withValues(tree: ConfigurationTree, json: JsonObject): ConfigurationTree {
+  const children = copy({});
+  for (const [key, node] of Object.entries(tree.children)) {
+    const value = getOwn(json, node.name);
+    if (isTree(node)) setOwn(children, key, isJsonObject(value) ? withValues(node, value) : node);
+    else setOwn(children, key, value === undefined || isJsonObject(value) ? node : { ...node, value });
+  }
+  return { ...tree, children };
+}
+
 interface Write {
   readonly timestamp: number;
+  readonly writtenAt: number;
   readonly source: string;
   /** Write only where there is nothing yet: how defaults are applied. */
   readonly onlyAbsent: boolean;
@@ -159,7 +195,7 @@ function mergeNode(
   }
   const spelled = existing?.name ?? name;
   if (isJsonObject(value)) return mergeObject(container(spelled, write.timestamp), value, write, path);
-  return { name: spelled, value, timestamp: write.timestamp, source: write.source };
+  return { name: spelled, value, timestamp: write.timestamp, source: write.source, writtenAt: write.writtenAt };
 }
 
 function remove(tree: ConfigurationTree, keys: readonly string[]): ConfigurationTree {

@@ -16,6 +16,7 @@ export type {
   AuthenticateResult,
   ClientView,
   ConnectRequest,
+  DisconnectReason,
   MqttLimits,
   MqttRequest,
   MqttServerOptions,

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { createServer } from 'node:tls';
+import { createServer, type TLSSocket } from 'node:tls';
 import { Fault, type Log, messageOf } from '@greensward/kit';
 import type { Peer } from './connection.ts';
 
@@ -73,7 +73,7 @@ export function listenTls(
     socket.destroy();
   });
   listener.on('secureConnection', (socket) => {
-    const certificate = socket.getPeerX509Certificate()?.raw;
+    const certificate = peerCertificate(socket);
     const serve = (): void => {
       handshaking.delete(endsOf(socket));
       server.handle(socket, { address: socket.remoteAddress ?? '', ...(certificate && { certificate }) });
@@ -126,6 +126,13 @@ function contextOf({ key, cert, ca }: Certificates) {
     ca: ca === undefined ? [] : typeof ca === 'string' || Buffer.isBuffer(ca) ? ca : [...ca],
     minVersion: 'TLSv1.2' as const,
   };
+}
+
+/** DER; undefined when the client presented none, or is gone. */
+function peerCertificate(socket: TLSSocket): Uint8Array | undefined {
+  // Not getPeerX509Certificate: of a chain of two or more, Node 24 never frees the certificates it made for it.
+  const certificate: { raw?: Uint8Array } | null = socket.getPeerCertificate();
+  return certificate?.raw;
 }
 
 function endsOf(socket: Socket): string {

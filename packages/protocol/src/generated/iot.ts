@@ -30,7 +30,28 @@ export type CertificateStatus =
   | 'REVOKED';
 
 /** @public */
+export type DeviceDefenderIndexingMode =
+  | 'OFF'
+  | 'VIOLATIONS';
+
+/** @public */
 export type DynamicGroupStatus =
+  | 'ACTIVE'
+  | 'BUILDING'
+  | 'REBUILDING';
+
+/** @public */
+export type FieldType =
+  | 'Boolean'
+  | 'Number'
+  | 'String';
+
+/** @public */
+export type FleetIndexingApi =
+  | 'GET_THING_CONNECTIVITY_DATA';
+
+/** @public */
+export type IndexStatus =
   | 'ACTIVE'
   | 'BUILDING'
   | 'REBUILDING';
@@ -68,10 +89,20 @@ export type JobStatus =
   | 'SCHEDULED';
 
 /** @public */
+export type NamedShadowIndexingMode =
+  | 'OFF'
+  | 'ON';
+
+/** @public */
 export type RetryableFailureType =
   | 'ALL'
   | 'FAILED'
   | 'TIMED_OUT';
+
+/** @public */
+export type TargetFieldOrder =
+  | 'LatLon'
+  | 'LonLat';
 
 /** @public */
 export type TargetSelection =
@@ -82,6 +113,22 @@ export type TargetSelection =
 export type TemplateType =
   | 'FLEET_PROVISIONING'
   | 'JITP';
+
+/** @public */
+export type ThingConnectivityIndexingMode =
+  | 'OFF'
+  | 'STATUS';
+
+/** @public */
+export type ThingGroupIndexingMode =
+  | 'OFF'
+  | 'ON';
+
+/** @public */
+export type ThingIndexingMode =
+  | 'OFF'
+  | 'REGISTRY'
+  | 'REGISTRY_AND_SHADOW';
 
 /** @public */
 export type ThingPrincipalType =
@@ -225,6 +272,11 @@ export interface CertificateValidity {
 }
 
 /** @public */
+export interface ConnectivityFilter {
+  readonly includeSocketInformation?: readonly FleetIndexingApi[] | undefined;
+}
+
+/** @public */
 export interface CreateCertificateFromCsrRequest {
   readonly certificateSigningRequest: string;
   readonly setAsActive?: boolean | undefined;
@@ -235,6 +287,26 @@ export interface CreateCertificateFromCsrResponse {
   readonly certificateArn?: string | undefined;
   readonly certificateId?: string | undefined;
   readonly certificatePem?: string | undefined;
+}
+
+/** @public */
+export interface CreateDynamicThingGroupRequest {
+  readonly thingGroupName: string;
+  readonly queryString: string;
+  readonly thingGroupProperties?: ThingGroupProperties | undefined;
+  readonly indexName?: string | undefined;
+  readonly queryVersion?: string | undefined;
+  readonly tags?: readonly Tag[] | undefined;
+}
+
+/** @public */
+export interface CreateDynamicThingGroupResponse {
+  readonly thingGroupName?: string | undefined;
+  readonly thingGroupArn?: string | undefined;
+  readonly thingGroupId?: string | undefined;
+  readonly indexName?: string | undefined;
+  readonly queryString?: string | undefined;
+  readonly queryVersion?: string | undefined;
 }
 
 /** @public */
@@ -372,6 +444,20 @@ export interface CreateThingResponse {
 }
 
 /** @public */
+export interface CreateThingTypeRequest {
+  readonly thingTypeName: string;
+  readonly thingTypeProperties?: ThingTypeProperties | undefined;
+  readonly tags?: readonly Tag[] | undefined;
+}
+
+/** @public */
+export interface CreateThingTypeResponse {
+  readonly thingTypeName?: string | undefined;
+  readonly thingTypeArn?: string | undefined;
+  readonly thingTypeId?: string | undefined;
+}
+
+/** @public */
 export interface DeleteCACertificateRequest {
   readonly certificateId: string;
 }
@@ -384,6 +470,16 @@ export interface DeleteCACertificateResponse {
 export interface DeleteCertificateRequest {
   readonly certificateId: string;
   readonly forceDelete?: boolean | undefined;
+}
+
+/** @public */
+export interface DeleteDynamicThingGroupRequest {
+  readonly thingGroupName: string;
+  readonly expectedVersion?: number | undefined;
+}
+
+/** @public */
+export interface DeleteDynamicThingGroupResponse {
 }
 
 /** @public */
@@ -462,6 +558,25 @@ export interface DeleteThingResponse {
 }
 
 /** @public */
+export interface DeleteThingTypeRequest {
+  readonly thingTypeName: string;
+}
+
+/** @public */
+export interface DeleteThingTypeResponse {
+}
+
+/** @public */
+export interface DeprecateThingTypeRequest {
+  readonly thingTypeName: string;
+  readonly undoDeprecate?: boolean | undefined;
+}
+
+/** @public */
+export interface DeprecateThingTypeResponse {
+}
+
+/** @public */
 export interface DescribeCACertificateRequest {
   readonly certificateId: string;
 }
@@ -490,6 +605,18 @@ export interface DescribeEndpointRequest {
 /** @public */
 export interface DescribeEndpointResponse {
   readonly endpointAddress?: string | undefined;
+}
+
+/** @public */
+export interface DescribeIndexRequest {
+  readonly indexName: string;
+}
+
+/** @public */
+export interface DescribeIndexResponse {
+  readonly indexName?: string | undefined;
+  readonly indexStatus?: IndexStatus | undefined;
+  readonly schema?: string | undefined;
 }
 
 /** @public */
@@ -597,6 +724,20 @@ export interface DescribeThingResponse {
 }
 
 /** @public */
+export interface DescribeThingTypeRequest {
+  readonly thingTypeName: string;
+}
+
+/** @public */
+export interface DescribeThingTypeResponse {
+  readonly thingTypeName?: string | undefined;
+  readonly thingTypeId?: string | undefined;
+  readonly thingTypeArn?: string | undefined;
+  readonly thingTypeProperties?: ThingTypeProperties | undefined;
+  readonly thingTypeMetadata?: ThingTypeMetadata | undefined;
+}
+
+/** @public */
 export interface DetachPolicyRequest {
   readonly policyName: string;
   readonly target: string;
@@ -633,6 +774,18 @@ export interface ExponentialRolloutRate {
 }
 
 /** @public */
+export interface Field {
+  readonly name?: string | undefined;
+  readonly type?: FieldType | undefined;
+}
+
+/** @public */
+export interface GeoLocationTarget {
+  readonly name?: string | undefined;
+  readonly order?: TargetFieldOrder | undefined;
+}
+
+/** @public */
 export interface GetEffectivePoliciesRequest {
   readonly principal?: string | undefined;
   readonly cognitoIdentityPoolId?: string | undefined;
@@ -642,6 +795,16 @@ export interface GetEffectivePoliciesRequest {
 /** @public */
 export interface GetEffectivePoliciesResponse {
   readonly effectivePolicies?: readonly EffectivePolicy[] | undefined;
+}
+
+/** @public */
+export interface GetIndexingConfigurationRequest {
+}
+
+/** @public */
+export interface GetIndexingConfigurationResponse {
+  readonly thingIndexingConfiguration?: ThingIndexingConfiguration | undefined;
+  readonly thingGroupIndexingConfiguration?: ThingGroupIndexingConfiguration | undefined;
 }
 
 /** @public */
@@ -702,6 +865,13 @@ export interface GetRegistrationCodeResponse {
 export interface GroupNameAndArn {
   readonly groupName?: string | undefined;
   readonly groupArn?: string | undefined;
+}
+
+/** @public */
+export interface IndexingFilter {
+  readonly namedShadowNames?: readonly string[] | undefined;
+  readonly geoLocations?: readonly GeoLocationTarget[] | undefined;
+  readonly connectivity?: ConnectivityFilter | undefined;
 }
 
 /** @public */
@@ -871,6 +1041,18 @@ export interface ListCertificatesRequest {
 export interface ListCertificatesResponse {
   readonly certificates?: readonly Certificate[] | undefined;
   readonly nextMarker?: string | undefined;
+}
+
+/** @public */
+export interface ListIndicesRequest {
+  readonly nextToken?: string | undefined;
+  readonly maxResults?: number | undefined;
+}
+
+/** @public */
+export interface ListIndicesResponse {
+  readonly indexNames?: readonly string[] | undefined;
+  readonly nextToken?: string | undefined;
 }
 
 /** @public */
@@ -1089,6 +1271,19 @@ export interface ListThingPrincipalsResponse {
 }
 
 /** @public */
+export interface ListThingTypesRequest {
+  readonly nextToken?: string | undefined;
+  readonly maxResults?: number | undefined;
+  readonly thingTypeName?: string | undefined;
+}
+
+/** @public */
+export interface ListThingTypesResponse {
+  readonly thingTypes?: readonly ThingTypeDefinition[] | undefined;
+  readonly nextToken?: string | undefined;
+}
+
+/** @public */
 export interface ListThingsInThingGroupRequest {
   readonly thingGroupName: string;
   readonly recursive?: boolean | undefined;
@@ -1125,6 +1320,11 @@ export interface MaintenanceWindow {
 }
 
 /** @public */
+export interface Mqtt5Configuration {
+  readonly propagatingAttributes?: readonly PropagatingAttribute[] | undefined;
+}
+
+/** @public */
 export interface Policy {
   readonly policyName?: string | undefined;
   readonly policyArn?: string | undefined;
@@ -1141,6 +1341,13 @@ export interface PolicyVersion {
 export interface PresignedUrlConfig {
   readonly roleArn?: string | undefined;
   readonly expiresInSec?: number | undefined;
+}
+
+/** @public */
+export interface PropagatingAttribute {
+  readonly userPropertyKey?: string | undefined;
+  readonly thingAttribute?: string | undefined;
+  readonly connectionAttribute?: string | undefined;
 }
 
 /** @public */
@@ -1278,6 +1485,22 @@ export interface SchedulingConfig {
 }
 
 /** @public */
+export interface SearchIndexRequest {
+  readonly queryString: string;
+  readonly indexName?: string | undefined;
+  readonly nextToken?: string | undefined;
+  readonly maxResults?: number | undefined;
+  readonly queryVersion?: string | undefined;
+}
+
+/** @public */
+export interface SearchIndexResponse {
+  readonly nextToken?: string | undefined;
+  readonly things?: readonly ThingDocument[] | undefined;
+  readonly thingGroups?: readonly ThingGroupDocument[] | undefined;
+}
+
+/** @public */
 export interface SetDefaultPolicyVersionRequest {
   readonly policyName: string;
   readonly policyVersionId: string;
@@ -1309,6 +1532,45 @@ export interface ThingAttribute {
 }
 
 /** @public */
+export interface ThingConnectivity {
+  readonly connected?: boolean | undefined;
+  readonly timestamp?: number | undefined;
+  readonly disconnectReason?: string | undefined;
+  readonly keepAliveDuration?: number | undefined;
+  readonly cleanSession?: boolean | undefined;
+  readonly sessionExpiry?: number | undefined;
+  readonly clientId?: string | undefined;
+}
+
+/** @public */
+export interface ThingDocument {
+  readonly thingName?: string | undefined;
+  readonly thingId?: string | undefined;
+  readonly thingTypeName?: string | undefined;
+  readonly thingGroupNames?: readonly string[] | undefined;
+  readonly attributes?: { readonly [key: string]: string } | undefined;
+  readonly shadow?: string | undefined;
+  readonly deviceDefender?: string | undefined;
+  readonly connectivity?: ThingConnectivity | undefined;
+}
+
+/** @public */
+export interface ThingGroupDocument {
+  readonly thingGroupName?: string | undefined;
+  readonly thingGroupId?: string | undefined;
+  readonly thingGroupDescription?: string | undefined;
+  readonly attributes?: { readonly [key: string]: string } | undefined;
+  readonly parentGroupNames?: readonly string[] | undefined;
+}
+
+/** @public */
+export interface ThingGroupIndexingConfiguration {
+  readonly thingGroupIndexingMode: ThingGroupIndexingMode;
+  readonly managedFields?: readonly Field[] | undefined;
+  readonly customFields?: readonly Field[] | undefined;
+}
+
+/** @public */
 export interface ThingGroupMetadata {
   readonly parentGroupName?: string | undefined;
   readonly rootToParentThingGroups?: readonly GroupNameAndArn[] | undefined;
@@ -1319,6 +1581,39 @@ export interface ThingGroupMetadata {
 export interface ThingGroupProperties {
   readonly thingGroupDescription?: string | undefined;
   readonly attributePayload?: AttributePayload | undefined;
+}
+
+/** @public */
+export interface ThingIndexingConfiguration {
+  readonly thingIndexingMode: ThingIndexingMode;
+  readonly thingConnectivityIndexingMode?: ThingConnectivityIndexingMode | undefined;
+  readonly deviceDefenderIndexingMode?: DeviceDefenderIndexingMode | undefined;
+  readonly namedShadowIndexingMode?: NamedShadowIndexingMode | undefined;
+  readonly managedFields?: readonly Field[] | undefined;
+  readonly customFields?: readonly Field[] | undefined;
+  readonly filter?: IndexingFilter | undefined;
+}
+
+/** @public */
+export interface ThingTypeDefinition {
+  readonly thingTypeName?: string | undefined;
+  readonly thingTypeArn?: string | undefined;
+  readonly thingTypeProperties?: ThingTypeProperties | undefined;
+  readonly thingTypeMetadata?: ThingTypeMetadata | undefined;
+}
+
+/** @public */
+export interface ThingTypeMetadata {
+  readonly deprecated?: boolean | undefined;
+  readonly deprecationDate?: Timestamp | undefined;
+  readonly creationDate?: Timestamp | undefined;
+}
+
+/** @public */
+export interface ThingTypeProperties {
+  readonly thingTypeDescription?: string | undefined;
+  readonly searchableAttributes?: readonly string[] | undefined;
+  readonly mqtt5Configuration?: Mqtt5Configuration | undefined;
 }
 
 /** @public */
@@ -1358,6 +1653,31 @@ export interface UpdateCACertificateRequest {
 export interface UpdateCertificateRequest {
   readonly certificateId: string;
   readonly newStatus: CertificateStatus;
+}
+
+/** @public */
+export interface UpdateDynamicThingGroupRequest {
+  readonly thingGroupName: string;
+  readonly thingGroupProperties: ThingGroupProperties;
+  readonly expectedVersion?: number | undefined;
+  readonly indexName?: string | undefined;
+  readonly queryString?: string | undefined;
+  readonly queryVersion?: string | undefined;
+}
+
+/** @public */
+export interface UpdateDynamicThingGroupResponse {
+  readonly version?: number | undefined;
+}
+
+/** @public */
+export interface UpdateIndexingConfigurationRequest {
+  readonly thingIndexingConfiguration?: ThingIndexingConfiguration | undefined;
+  readonly thingGroupIndexingConfiguration?: ThingGroupIndexingConfiguration | undefined;
+}
+
+/** @public */
+export interface UpdateIndexingConfigurationResponse {
 }
 
 /** @public */
@@ -1508,6 +1828,19 @@ export interface Operations {
   readonly ListCACertificates: Operation<ListCACertificatesRequest, ListCACertificatesResponse>;
   readonly GetRegistrationCode: Operation<GetRegistrationCodeRequest, GetRegistrationCodeResponse>;
   readonly ListPrincipalThings: Operation<ListPrincipalThingsRequest, ListPrincipalThingsResponse>;
+  readonly CreateThingType: Operation<CreateThingTypeRequest, CreateThingTypeResponse>;
+  readonly DescribeThingType: Operation<DescribeThingTypeRequest, DescribeThingTypeResponse>;
+  readonly ListThingTypes: Operation<ListThingTypesRequest, ListThingTypesResponse>;
+  readonly DeprecateThingType: Operation<DeprecateThingTypeRequest, DeprecateThingTypeResponse>;
+  readonly DeleteThingType: Operation<DeleteThingTypeRequest, DeleteThingTypeResponse>;
+  readonly CreateDynamicThingGroup: Operation<CreateDynamicThingGroupRequest, CreateDynamicThingGroupResponse>;
+  readonly UpdateDynamicThingGroup: Operation<UpdateDynamicThingGroupRequest, UpdateDynamicThingGroupResponse>;
+  readonly DeleteDynamicThingGroup: Operation<DeleteDynamicThingGroupRequest, DeleteDynamicThingGroupResponse>;
+  readonly SearchIndex: Operation<SearchIndexRequest, SearchIndexResponse>;
+  readonly ListIndices: Operation<ListIndicesRequest, ListIndicesResponse>;
+  readonly DescribeIndex: Operation<DescribeIndexRequest, DescribeIndexResponse>;
+  readonly GetIndexingConfiguration: Operation<GetIndexingConfigurationRequest, GetIndexingConfigurationResponse>;
+  readonly UpdateIndexingConfiguration: Operation<UpdateIndexingConfigurationRequest, UpdateIndexingConfigurationResponse>;
 }
 
 export const table: ServiceTable = {
@@ -2156,6 +2489,110 @@ export const table: ServiceTable = {
       output: 'ListPrincipalThingsResponse',
       errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
     },
+    CreateThingType: {
+      method: 'POST',
+      uri: '/thing-types/{thingTypeName}',
+      status: 200,
+      input: 'CreateThingTypeRequest',
+      output: 'CreateThingTypeResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceAlreadyExistsException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    DescribeThingType: {
+      method: 'GET',
+      uri: '/thing-types/{thingTypeName}',
+      status: 200,
+      input: 'DescribeThingTypeRequest',
+      output: 'DescribeThingTypeResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    ListThingTypes: {
+      method: 'GET',
+      uri: '/thing-types',
+      status: 200,
+      input: 'ListThingTypesRequest',
+      output: 'ListThingTypesResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    DeprecateThingType: {
+      method: 'POST',
+      uri: '/thing-types/{thingTypeName}/deprecate',
+      status: 200,
+      input: 'DeprecateThingTypeRequest',
+      output: 'DeprecateThingTypeResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    DeleteThingType: {
+      method: 'DELETE',
+      uri: '/thing-types/{thingTypeName}',
+      status: 200,
+      input: 'DeleteThingTypeRequest',
+      output: 'DeleteThingTypeResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    CreateDynamicThingGroup: {
+      method: 'POST',
+      uri: '/dynamic-thing-groups/{thingGroupName}',
+      status: 200,
+      input: 'CreateDynamicThingGroupRequest',
+      output: 'CreateDynamicThingGroupResponse',
+      errors: ['InternalFailureException', 'InvalidQueryException', 'InvalidRequestException', 'LimitExceededException', 'ResourceAlreadyExistsException', 'ResourceNotFoundException', 'ThrottlingException'],
+    },
+    UpdateDynamicThingGroup: {
+      method: 'PATCH',
+      uri: '/dynamic-thing-groups/{thingGroupName}',
+      status: 200,
+      input: 'UpdateDynamicThingGroupRequest',
+      output: 'UpdateDynamicThingGroupResponse',
+      errors: ['InternalFailureException', 'InvalidQueryException', 'InvalidRequestException', 'ResourceNotFoundException', 'ThrottlingException', 'VersionConflictException'],
+    },
+    DeleteDynamicThingGroup: {
+      method: 'DELETE',
+      uri: '/dynamic-thing-groups/{thingGroupName}',
+      status: 200,
+      input: 'DeleteDynamicThingGroupRequest',
+      output: 'DeleteDynamicThingGroupResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ThrottlingException', 'VersionConflictException'],
+    },
+    SearchIndex: {
+      method: 'POST',
+      uri: '/indices/search',
+      status: 200,
+      input: 'SearchIndexRequest',
+      output: 'SearchIndexResponse',
+      errors: ['IndexNotReadyException', 'InternalFailureException', 'InvalidQueryException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    ListIndices: {
+      method: 'GET',
+      uri: '/indices',
+      status: 200,
+      input: 'ListIndicesRequest',
+      output: 'ListIndicesResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    DescribeIndex: {
+      method: 'GET',
+      uri: '/indices/{indexName}',
+      status: 200,
+      input: 'DescribeIndexRequest',
+      output: 'DescribeIndexResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ResourceNotFoundException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    GetIndexingConfiguration: {
+      method: 'GET',
+      uri: '/indexing/config',
+      status: 200,
+      input: 'GetIndexingConfigurationRequest',
+      output: 'GetIndexingConfigurationResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
+    UpdateIndexingConfiguration: {
+      method: 'POST',
+      uri: '/indexing/config',
+      status: 200,
+      input: 'UpdateIndexingConfigurationRequest',
+      output: 'UpdateIndexingConfigurationResponse',
+      errors: ['InternalFailureException', 'InvalidRequestException', 'ServiceUnavailableException', 'ThrottlingException', 'UnauthorizedException'],
+    },
   },
   enums: {
     AbortAction: ['CANCEL'],
@@ -2163,14 +2600,23 @@ export const table: ServiceTable = {
     CACertificateStatus: ['ACTIVE', 'INACTIVE'],
     CertificateMode: ['DEFAULT', 'SNI_ONLY'],
     CertificateStatus: ['ACTIVE', 'INACTIVE', 'PENDING_ACTIVATION', 'PENDING_TRANSFER', 'REGISTER_INACTIVE', 'REVOKED'],
+    DeviceDefenderIndexingMode: ['OFF', 'VIOLATIONS'],
     DynamicGroupStatus: ['ACTIVE', 'BUILDING', 'REBUILDING'],
+    FieldType: ['Boolean', 'Number', 'String'],
+    FleetIndexingApi: ['GET_THING_CONNECTIVITY_DATA'],
+    IndexStatus: ['ACTIVE', 'BUILDING', 'REBUILDING'],
     JobEndBehavior: ['CANCEL', 'FORCE_CANCEL', 'STOP_ROLLOUT'],
     JobExecutionFailureType: ['ALL', 'FAILED', 'REJECTED', 'TIMED_OUT'],
     JobExecutionStatus: ['CANCELED', 'FAILED', 'IN_PROGRESS', 'QUEUED', 'REJECTED', 'REMOVED', 'SUCCEEDED', 'TIMED_OUT'],
     JobStatus: ['CANCELED', 'COMPLETED', 'DELETION_IN_PROGRESS', 'IN_PROGRESS', 'SCHEDULED'],
+    NamedShadowIndexingMode: ['OFF', 'ON'],
     RetryableFailureType: ['ALL', 'FAILED', 'TIMED_OUT'],
+    TargetFieldOrder: ['LatLon', 'LonLat'],
     TargetSelection: ['CONTINUOUS', 'SNAPSHOT'],
     TemplateType: ['FLEET_PROVISIONING', 'JITP'],
+    ThingConnectivityIndexingMode: ['OFF', 'STATUS'],
+    ThingGroupIndexingMode: ['OFF', 'ON'],
+    ThingIndexingMode: ['OFF', 'REGISTRY', 'REGISTRY_AND_SHADOW'],
     ThingPrincipalType: ['EXCLUSIVE_THING', 'NON_EXCLUSIVE_THING'],
   },
   structures: {
@@ -2274,6 +2720,9 @@ export const table: ServiceTable = {
       notBefore: { type: 'timestamp' },
       notAfter: { type: 'timestamp' },
     },
+    ConnectivityFilter: {
+      includeSocketInformation: { type: '[@FleetIndexingApi]' },
+    },
     CreateCertificateFromCsrRequest: {
       certificateSigningRequest: { type: 'string', required: true },
       setAsActive: { type: 'boolean', in: 'query' },
@@ -2282,6 +2731,22 @@ export const table: ServiceTable = {
       certificateArn: { type: 'string' },
       certificateId: { type: 'string' },
       certificatePem: { type: 'string' },
+    },
+    CreateDynamicThingGroupRequest: {
+      thingGroupName: { type: 'string', required: true, in: 'label' },
+      queryString: { type: 'string', required: true },
+      thingGroupProperties: { type: 'ThingGroupProperties' },
+      indexName: { type: 'string' },
+      queryVersion: { type: 'string' },
+      tags: { type: '[Tag]' },
+    },
+    CreateDynamicThingGroupResponse: {
+      thingGroupName: { type: 'string' },
+      thingGroupArn: { type: 'string' },
+      thingGroupId: { type: 'string' },
+      indexName: { type: 'string' },
+      queryString: { type: 'string' },
+      queryVersion: { type: 'string' },
     },
     CreateKeysAndCertificateRequest: {
       setAsActive: { type: 'boolean', in: 'query' },
@@ -2381,6 +2846,16 @@ export const table: ServiceTable = {
       thingArn: { type: 'string' },
       thingId: { type: 'string' },
     },
+    CreateThingTypeRequest: {
+      thingTypeName: { type: 'string', required: true, in: 'label' },
+      thingTypeProperties: { type: 'ThingTypeProperties' },
+      tags: { type: '[Tag]' },
+    },
+    CreateThingTypeResponse: {
+      thingTypeName: { type: 'string' },
+      thingTypeArn: { type: 'string' },
+      thingTypeId: { type: 'string' },
+    },
     DeleteCACertificateRequest: {
       certificateId: { type: 'string', required: true, in: 'label' },
     },
@@ -2389,6 +2864,11 @@ export const table: ServiceTable = {
       certificateId: { type: 'string', required: true, in: 'label' },
       forceDelete: { type: 'boolean', in: 'query' },
     },
+    DeleteDynamicThingGroupRequest: {
+      thingGroupName: { type: 'string', required: true, in: 'label' },
+      expectedVersion: { type: 'number', in: 'query' },
+    },
+    DeleteDynamicThingGroupResponse: {},
     DeleteJobExecutionRequest: {
       jobId: { type: 'string', required: true, in: 'label' },
       thingName: { type: 'string', required: true, in: 'label' },
@@ -2431,6 +2911,15 @@ export const table: ServiceTable = {
       expectedVersion: { type: 'number', in: 'query' },
     },
     DeleteThingResponse: {},
+    DeleteThingTypeRequest: {
+      thingTypeName: { type: 'string', required: true, in: 'label' },
+    },
+    DeleteThingTypeResponse: {},
+    DeprecateThingTypeRequest: {
+      thingTypeName: { type: 'string', required: true, in: 'label' },
+      undoDeprecate: { type: 'boolean' },
+    },
+    DeprecateThingTypeResponse: {},
     DescribeCACertificateRequest: {
       certificateId: { type: 'string', required: true, in: 'label' },
     },
@@ -2449,6 +2938,14 @@ export const table: ServiceTable = {
     },
     DescribeEndpointResponse: {
       endpointAddress: { type: 'string' },
+    },
+    DescribeIndexRequest: {
+      indexName: { type: 'string', required: true, in: 'label' },
+    },
+    DescribeIndexResponse: {
+      indexName: { type: 'string' },
+      indexStatus: { type: '@IndexStatus' },
+      schema: { type: 'string' },
     },
     DescribeJobExecutionRequest: {
       jobId: { type: 'string', required: true, in: 'label' },
@@ -2526,6 +3023,16 @@ export const table: ServiceTable = {
       version: { type: 'number' },
       billingGroupName: { type: 'string' },
     },
+    DescribeThingTypeRequest: {
+      thingTypeName: { type: 'string', required: true, in: 'label' },
+    },
+    DescribeThingTypeResponse: {
+      thingTypeName: { type: 'string' },
+      thingTypeId: { type: 'string' },
+      thingTypeArn: { type: 'string' },
+      thingTypeProperties: { type: 'ThingTypeProperties' },
+      thingTypeMetadata: { type: 'ThingTypeMetadata' },
+    },
     DetachPolicyRequest: {
       policyName: { type: 'string', required: true, in: 'label' },
       target: { type: 'string', required: true },
@@ -2549,6 +3056,14 @@ export const table: ServiceTable = {
       incrementFactor: { type: 'number', required: true },
       rateIncreaseCriteria: { type: 'RateIncreaseCriteria', required: true },
     },
+    Field: {
+      name: { type: 'string' },
+      type: { type: '@FieldType' },
+    },
+    GeoLocationTarget: {
+      name: { type: 'string' },
+      order: { type: '@TargetFieldOrder' },
+    },
     GetEffectivePoliciesRequest: {
       principal: { type: 'string' },
       cognitoIdentityPoolId: { type: 'string' },
@@ -2556,6 +3071,11 @@ export const table: ServiceTable = {
     },
     GetEffectivePoliciesResponse: {
       effectivePolicies: { type: '[EffectivePolicy]' },
+    },
+    GetIndexingConfigurationRequest: {},
+    GetIndexingConfigurationResponse: {
+      thingIndexingConfiguration: { type: 'ThingIndexingConfiguration' },
+      thingGroupIndexingConfiguration: { type: 'ThingGroupIndexingConfiguration' },
     },
     GetJobDocumentRequest: {
       jobId: { type: 'string', required: true, in: 'label' },
@@ -2597,6 +3117,11 @@ export const table: ServiceTable = {
     GroupNameAndArn: {
       groupName: { type: 'string' },
       groupArn: { type: 'string' },
+    },
+    IndexingFilter: {
+      namedShadowNames: { type: '[string]' },
+      geoLocations: { type: '[GeoLocationTarget]' },
+      connectivity: { type: 'ConnectivityFilter' },
     },
     Job: {
       jobArn: { type: 'string' },
@@ -2728,6 +3253,14 @@ export const table: ServiceTable = {
     ListCertificatesResponse: {
       certificates: { type: '[Certificate]' },
       nextMarker: { type: 'string' },
+    },
+    ListIndicesRequest: {
+      nextToken: { type: 'string', in: 'query' },
+      maxResults: { type: 'number', in: 'query' },
+    },
+    ListIndicesResponse: {
+      indexNames: { type: '[string]' },
+      nextToken: { type: 'string' },
     },
     ListJobExecutionsForJobRequest: {
       jobId: { type: 'string', required: true, in: 'label' },
@@ -2880,6 +3413,15 @@ export const table: ServiceTable = {
       principals: { type: '[string]' },
       nextToken: { type: 'string' },
     },
+    ListThingTypesRequest: {
+      nextToken: { type: 'string', in: 'query' },
+      maxResults: { type: 'number', in: 'query' },
+      thingTypeName: { type: 'string', in: 'query' },
+    },
+    ListThingTypesResponse: {
+      thingTypes: { type: '[ThingTypeDefinition]' },
+      nextToken: { type: 'string' },
+    },
     ListThingsInThingGroupRequest: {
       thingGroupName: { type: 'string', required: true, in: 'label' },
       recursive: { type: 'boolean', in: 'query' },
@@ -2906,6 +3448,9 @@ export const table: ServiceTable = {
       startTime: { type: 'string', required: true },
       durationInMinutes: { type: 'number', required: true },
     },
+    Mqtt5Configuration: {
+      propagatingAttributes: { type: '[PropagatingAttribute]' },
+    },
     Policy: {
       policyName: { type: 'string' },
       policyArn: { type: 'string' },
@@ -2918,6 +3463,11 @@ export const table: ServiceTable = {
     PresignedUrlConfig: {
       roleArn: { type: 'string' },
       expiresInSec: { type: 'number' },
+    },
+    PropagatingAttribute: {
+      userPropertyKey: { type: 'string' },
+      thingAttribute: { type: 'string' },
+      connectionAttribute: { type: 'string' },
     },
     ProvisioningHook: {
       targetArn: { type: 'string', required: true },
@@ -3014,6 +3564,18 @@ export const table: ServiceTable = {
       endBehavior: { type: '@JobEndBehavior' },
       maintenanceWindows: { type: '[MaintenanceWindow]' },
     },
+    SearchIndexRequest: {
+      queryString: { type: 'string', required: true },
+      indexName: { type: 'string' },
+      nextToken: { type: 'string' },
+      maxResults: { type: 'number' },
+      queryVersion: { type: 'string' },
+    },
+    SearchIndexResponse: {
+      nextToken: { type: 'string' },
+      things: { type: '[ThingDocument]' },
+      thingGroups: { type: '[ThingGroupDocument]' },
+    },
     SetDefaultPolicyVersionRequest: {
       policyName: { type: 'string', required: true, in: 'label' },
       policyVersionId: { type: 'string', required: true, in: 'label' },
@@ -3034,6 +3596,37 @@ export const table: ServiceTable = {
       attributes: { type: '{string}' },
       version: { type: 'number' },
     },
+    ThingConnectivity: {
+      connected: { type: 'boolean' },
+      timestamp: { type: 'number' },
+      disconnectReason: { type: 'string' },
+      keepAliveDuration: { type: 'number' },
+      cleanSession: { type: 'boolean' },
+      sessionExpiry: { type: 'number' },
+      clientId: { type: 'string' },
+    },
+    ThingDocument: {
+      thingName: { type: 'string' },
+      thingId: { type: 'string' },
+      thingTypeName: { type: 'string' },
+      thingGroupNames: { type: '[string]' },
+      attributes: { type: '{string}' },
+      shadow: { type: 'string' },
+      deviceDefender: { type: 'string' },
+      connectivity: { type: 'ThingConnectivity' },
+    },
+    ThingGroupDocument: {
+      thingGroupName: { type: 'string' },
+      thingGroupId: { type: 'string' },
+      thingGroupDescription: { type: 'string' },
+      attributes: { type: '{string}' },
+      parentGroupNames: { type: '[string]' },
+    },
+    ThingGroupIndexingConfiguration: {
+      thingGroupIndexingMode: { type: '@ThingGroupIndexingMode', required: true },
+      managedFields: { type: '[Field]' },
+      customFields: { type: '[Field]' },
+    },
     ThingGroupMetadata: {
       parentGroupName: { type: 'string' },
       rootToParentThingGroups: { type: '[GroupNameAndArn]' },
@@ -3042,6 +3635,31 @@ export const table: ServiceTable = {
     ThingGroupProperties: {
       thingGroupDescription: { type: 'string' },
       attributePayload: { type: 'AttributePayload' },
+    },
+    ThingIndexingConfiguration: {
+      thingIndexingMode: { type: '@ThingIndexingMode', required: true },
+      thingConnectivityIndexingMode: { type: '@ThingConnectivityIndexingMode' },
+      deviceDefenderIndexingMode: { type: '@DeviceDefenderIndexingMode' },
+      namedShadowIndexingMode: { type: '@NamedShadowIndexingMode' },
+      managedFields: { type: '[Field]' },
+      customFields: { type: '[Field]' },
+      filter: { type: 'IndexingFilter' },
+    },
+    ThingTypeDefinition: {
+      thingTypeName: { type: 'string' },
+      thingTypeArn: { type: 'string' },
+      thingTypeProperties: { type: 'ThingTypeProperties' },
+      thingTypeMetadata: { type: 'ThingTypeMetadata' },
+    },
+    ThingTypeMetadata: {
+      deprecated: { type: 'boolean' },
+      deprecationDate: { type: 'timestamp' },
+      creationDate: { type: 'timestamp' },
+    },
+    ThingTypeProperties: {
+      thingTypeDescription: { type: 'string' },
+      searchableAttributes: { type: '[string]' },
+      mqtt5Configuration: { type: 'Mqtt5Configuration' },
     },
     TimeoutConfig: {
       inProgressTimeoutInMinutes: { type: 'number' },
@@ -3069,6 +3687,22 @@ export const table: ServiceTable = {
       certificateId: { type: 'string', required: true, in: 'label' },
       newStatus: { type: '@CertificateStatus', required: true, in: 'query' },
     },
+    UpdateDynamicThingGroupRequest: {
+      thingGroupName: { type: 'string', required: true, in: 'label' },
+      thingGroupProperties: { type: 'ThingGroupProperties', required: true },
+      expectedVersion: { type: 'number' },
+      indexName: { type: 'string' },
+      queryString: { type: 'string' },
+      queryVersion: { type: 'string' },
+    },
+    UpdateDynamicThingGroupResponse: {
+      version: { type: 'number' },
+    },
+    UpdateIndexingConfigurationRequest: {
+      thingIndexingConfiguration: { type: 'ThingIndexingConfiguration' },
+      thingGroupIndexingConfiguration: { type: 'ThingGroupIndexingConfiguration' },
+    },
+    UpdateIndexingConfigurationResponse: {},
     UpdateProvisioningTemplateRequest: {
       templateName: { type: 'string', required: true, in: 'label' },
       description: { type: 'string' },
@@ -3118,7 +3752,9 @@ export const table: ServiceTable = {
     CertificateValidationException: { status: 400, members: {} },
     ConflictingResourceUpdateException: { status: 409, members: {} },
     DeleteConflictException: { status: 409, members: {} },
+    IndexNotReadyException: { status: 400, members: {} },
     InternalFailureException: { status: 500, members: {} },
+    InvalidQueryException: { status: 400, members: {} },
     InvalidRequestException: { status: 400, members: {} },
     InvalidStateTransitionException: { status: 409, members: {} },
     LimitExceededException: { status: 410, members: {} },

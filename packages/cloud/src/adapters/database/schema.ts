@@ -26,6 +26,18 @@ export interface GroupRow {
   parent: string | null;
   version: number;
   created_at: number;
+  /** Of a dynamic group. */
+  query: string | null;
+  built_up_to: string | null;
+}
+
+export interface ThingTypeRow {
+  name: string;
+  id: string;
+  description: string | null;
+  searchable_attributes: string;
+  created_at: number;
+  deprecated_at: number | null;
 }
 
 export interface CertificateRow {
@@ -191,6 +203,14 @@ export interface Schema {
   thing_group: GroupRow;
   /** Every group with every group above it and itself (depth 0): a group's parent never changes. */
   group_path: { ancestor: string; descendant: string; depth: number };
+  /** What the query of a dynamic group looks at. */
+  dynamic_group_source: { group_name: string; source: string };
+  /** What has changed of things since their dynamic groups were found. */
+  thing_change: { thing: string; source: string };
+  thing_connection: { thing: string; connected: Flag; changed_at: number; disconnect_reason: string | null };
+  /** One row at most. */
+  indexing_configuration: { document: string };
+  thing_type: ThingTypeRow;
   membership: { group_name: string; thing: string; joined_at: number };
   certificate: CertificateRow;
   ca_certificate: CaCertificateRow;

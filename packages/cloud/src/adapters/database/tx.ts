@@ -6,6 +6,7 @@ import { componentStore } from './stores/components.ts';
 import { deploymentStore } from './stores/deployments.ts';
 import { deviceStore } from './stores/devices.ts';
 import { executionStore } from './stores/executions.ts';
+import { fleetIndexStore } from './stores/fleet-index.ts';
 import { groupStore } from './stores/groups.ts';
 import { jobStore } from './stores/jobs.ts';
 import { leaseStore } from './stores/leases.ts';
@@ -18,6 +19,7 @@ import { rightsStore } from './stores/rights.ts';
 import { roleAliasStore } from './stores/role-aliases.ts';
 import { shadowStore } from './stores/shadows.ts';
 import { telemetryStore } from './stores/telemetry.ts';
+import { thingTypeStore } from './stores/thing-types.ts';
 import { thingStore } from './stores/things.ts';
 
 /** Every store on one transaction. `shards`: rows a count of executions is spread over. */
@@ -25,6 +27,8 @@ export function createTx(db: Queries, shards: number): Tx {
   return {
     things: thingStore(db),
     groups: groupStore(db),
+    thingTypes: thingTypeStore(db),
+    fleetIndex: fleetIndexStore(db),
     certificates: certificateStore(db),
     caCertificates: caCertificateStore(db),
     policies: policyStore(db),

@@ -12,6 +12,7 @@ import { openSqlite } from '../../adapters/sqlite/sqlite.ts';
 import type { Bus, CloudEvent } from '../../ports/bus.ts';
 import type { CertificateAuthority } from '../../ports/certificate-authority.ts';
 import type { Storage } from '../../ports/storage.ts';
+import { createDynamicGroupsTick } from '../../tasks/dynamic-groups-tick.ts';
 import { rolloutTick } from '../../tasks/rollout-tick.ts';
 import { sweepTick } from '../../tasks/sweep-tick.ts';
 import { timeoutTick } from '../../tasks/timeout-tick.ts';
@@ -35,6 +36,8 @@ export interface TestCloud {
   sweep(): Promise<void>;
   /** One batch of each job. */
   sweepOnce(): Promise<void>;
+  /** Finds the members of dynamic groups until all are found. */
+  dynamicGroups(): Promise<void>;
   /** Things, in the group if one is named. */
   addThings(group: string | undefined, ...names: readonly string[]): Promise<void>;
   close(): Promise<void>;
@@ -101,6 +104,10 @@ export async function openTestCloud(given?: Storage): Promise<TestCloud> {
     },
     async sweepOnce() {
       await sweepTick(deps);
+    },
+    async dynamicGroups() {
+      const tick = createDynamicGroupsTick(deps);
+      while ((await tick()).nextAt !== undefined);
     },
     async addThings(group, ...names) {
       for (const name of names) {

@@ -12,7 +12,7 @@ export interface ProvisioningPlan {
     readonly typeName?: string;
     readonly groups?: readonly string[];
     /** For a thing that exists: IoT's texts give no default, and doing nothing takes nothing from it. */
-    readonly overrides: { readonly attributes: Override; readonly groups: Override };
+    readonly overrides: { readonly attributes: Override; readonly type: Override; readonly groups: Override };
   };
   readonly certificate?: {
     readonly resource: string;
@@ -82,6 +82,7 @@ function planThing(
     ...(typeName === undefined ? {} : { typeName: required(typeName, scope).value }),
     overrides: {
       attributes: overrides.get('AttributePayload') ?? 'DO_NOTHING',
+      type: overrides.get('ThingTypeName') ?? 'DO_NOTHING',
       groups: overrides.get('ThingGroups') ?? 'DO_NOTHING',
     },
   };

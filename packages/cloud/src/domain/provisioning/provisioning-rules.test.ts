@@ -64,7 +64,7 @@ describe('a provisioning template', () => {
         name: 'core',
         attributes: { line: 'line2' },
         groups: ['line2', 'plant'],
-        overrides: { attributes: 'MERGE', groups: 'REPLACE' },
+        overrides: { attributes: 'MERGE', type: 'DO_NOTHING', groups: 'REPLACE' },
       },
       certificate: { resource: 'certificate', source: { kind: 'id', id }, status: 'ACTIVE', override: 'REPLACE' },
       policies: [

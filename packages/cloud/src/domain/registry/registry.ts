@@ -10,7 +10,7 @@ export interface Thing {
   readonly createdAt: number;
 }
 
-/** A static thing group; its parent is fixed at creation. */
+/** A thing group; its parent is fixed at creation. */
 export interface ThingGroup {
   readonly name: string;
   readonly id: string;
@@ -19,6 +19,12 @@ export interface ThingGroup {
   readonly parent?: string;
   readonly version: number;
   readonly createdAt: number;
+  /** Of a dynamic group, which has no parent and no children: who is in it. Absent: a static group. */
+  readonly dynamic?: {
+    readonly query: string;
+    /** BUILDING: not all members have been found yet. */
+    readonly building: boolean;
+  };
 }
 
 /** PENDING_ACTIVATION: issued to a device that provisions itself, until it is registered. */

@@ -2,6 +2,7 @@ import { Fault } from '@greensward/kit';
 import { thingGroupArn } from '@greensward/protocol/arn';
 import type { iot } from '@greensward/protocol/iot';
 import type { Account } from '../../app/context.ts';
+import { queryVersion, thingIndex } from '../../domain/fleet-index/indexing-configuration.ts';
 import { nameOrArn, scopeOf } from '../arns.ts';
 import { pageOf, pager } from '../page-token.ts';
 import type { Handlers } from '../wire/rest-json.ts';
@@ -59,6 +60,14 @@ export const groupHandlers: GroupHandlers = {
           ancestors.length === 0 ? undefined : ancestors.map((name) => namedGroup(name, account)),
         creationDate: group.createdAt,
       },
+      ...(group.dynamic === undefined
+        ? {}
+        : {
+            indexName: thingIndex,
+            queryString: group.dynamic.query,
+            queryVersion,
+            status: group.dynamic.building ? 'BUILDING' : 'ACTIVE',
+          }),
     };
   },
 

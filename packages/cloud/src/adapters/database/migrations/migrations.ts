@@ -5,6 +5,7 @@ import { deviceServices } from './0004-device-services.ts';
 import { provisioning } from './0005-provisioning.ts';
 import { mqttSessions } from './0006-mqtt-sessions.ts';
 import { jobEnds } from './0007-job-ends.ts';
+import { fleetIndex } from './0009-fleet-index.ts';
 import type { Migration } from './migration.ts';
 
 /** Every step, in the order of their numbers. */
@@ -16,4 +17,5 @@ export const migrations: readonly Migration[] = [
   provisioning,
   mqttSessions,
   jobEnds,
+  fleetIndex,
 ];

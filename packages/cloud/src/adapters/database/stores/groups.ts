@@ -2,6 +2,7 @@ import type { ThingGroup } from '../../../domain/registry/registry.ts';
 import type { GroupStore } from '../../../ports/storage.ts';
 import { fromJson, prefixEnd, present, toPage } from '../rows.ts';
 import type { GroupRow, Queries } from '../schema.ts';
+import { noteMembership } from './thing-changes.ts';
 import { joinJobs, leaveJobs } from './waiting.ts';
 
 const toGroup = (row: GroupRow): ThingGroup => ({
@@ -11,6 +12,7 @@ const toGroup = (row: GroupRow): ThingGroup => ({
   attributes: fromJson(row.attributes),
   version: row.version,
   createdAt: row.created_at,
+  ...(row.query === null ? {} : { dynamic: { query: row.query, building: row.built_up_to !== null } }),
 });
 
 export function groupStore(db: Queries): GroupStore {
@@ -81,6 +83,8 @@ export function groupStore(db: Queries): GroupStore {
           parent: group.parent ?? null,
           version: group.version,
           created_at: group.createdAt,
+          query: null,
+          built_up_to: null,
         })
         .execute();
       const above = group.parent === undefined ? [] : await ancestry(group.parent);
@@ -102,6 +106,8 @@ export function groupStore(db: Queries): GroupStore {
 
     async delete(name) {
       await leaveJobs(db, name);
+      await noteMembership(db, name);
+      await db.deleteFrom('dynamic_group_source').where('group_name', '=', name).execute();
       await db.deleteFrom('membership').where('group_name', '=', name).execute();
       await db.deleteFrom('group_path').where('descendant', '=', name).execute();
       await db.deleteFrom('thing_group').where('name', '=', name).execute();
@@ -122,20 +128,23 @@ export function groupStore(db: Queries): GroupStore {
       if (there) return;
       await joinJobs(db, group, thing);
       await db.insertInto('membership').values({ group_name: group, thing, joined_at: at }).execute();
+      await noteMembership(db, group, thing);
     },
 
     async remove(group, thing) {
       await leaveJobs(db, group, thing);
+      await noteMembership(db, group, thing);
       await db.deleteFrom('membership').where('group_name', '=', group).where('thing', '=', thing).execute();
     },
 
-    async ofThing(thing) {
-      const rows = await db
-        .selectFrom('membership')
-        .select('group_name')
-        .where('thing', '=', thing)
-        .orderBy('group_name')
-        .execute();
+    async ofThing(thing, kind) {
+      let query = db.selectFrom('membership').select('group_name').where('thing', '=', thing).orderBy('group_name');
+      if (kind === 'static') {
+        query = query
+          .innerJoin('thing_group', 'thing_group.name', 'membership.group_name')
+          .where('thing_group.query', 'is', null);
+      }
+      const rows = await query.execute();
       return rows.map((row) => row.group_name);
     },
 

@@ -3,8 +3,9 @@ import type { ShadowRecord } from '../../../domain/shadow/shadow-record.ts';
 import type { ShadowStore } from '../../../ports/storage.ts';
 import { chunks, pairLookups, present, toPage } from '../rows.ts';
 import type { Queries, Schema } from '../schema.ts';
+import { noteChanges } from './thing-changes.ts';
 
-const toShadow = (row: Schema['shadow']): ShadowRecord => ({
+export const toShadow = (row: Schema['shadow']): ShadowRecord => ({
   thing: row.thing,
   name: row.name,
   ...present({ document: row.document }),
@@ -63,6 +64,10 @@ export function shadowStore(db: Queries): ShadowStore {
           )
           .execute();
       }
+      await noteChanges(
+        db,
+        rows.map(({ thing, name }) => ({ thing, source: `shadow/${name}` })),
+      );
     },
 
     async names(thing, page) {

@@ -3,6 +3,7 @@ import type { Thing } from '../../../domain/registry/registry.ts';
 import type { ThingStore } from '../../../ports/storage.ts';
 import { chunks, fromJson, lookups, present, toPage } from '../rows.ts';
 import type { Queries, ThingRow } from '../schema.ts';
+import { noteChanges } from './thing-changes.ts';
 
 export const toThing = (row: ThingRow): Thing => ({
   name: row.name,
@@ -67,18 +68,22 @@ export function thingStore(db: Queries): ThingStore {
     async insert(thing) {
       await db.insertInto('thing').values(toRow(thing)).execute();
       await writeAttributes(thing);
+      await noteChanges(db, [{ thing: thing.name, source: 'thing' }]);
     },
 
     async update(thing) {
       await db.updateTable('thing').set(toRow(thing)).where('name', '=', thing.name).execute();
       await db.deleteFrom('thing_attribute').where('thing', '=', thing.name).execute();
       await writeAttributes(thing);
+      await noteChanges(db, [{ thing: thing.name, source: 'registry' }]);
     },
 
     async delete(name) {
       await db.deleteFrom('job_waiting').where('thing', '=', name).execute();
       await db.deleteFrom('membership').where('thing', '=', name).execute();
       await db.deleteFrom('thing_principal').where('thing', '=', name).execute();
+      await db.deleteFrom('thing_change').where('thing', '=', name).execute();
+      await db.deleteFrom('thing_connection').where('thing', '=', name).execute();
       await db.deleteFrom('connectivity').where('thing', '=', name).execute();
       await db.deleteFrom('telemetry').where('thing', '=', name).execute();
       await db.deleteFrom('client_device').where('thing', '=', name).execute();

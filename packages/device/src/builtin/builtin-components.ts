@@ -1,0 +1,21 @@
+import { type ParsedRecipe, parseBuiltin } from './builtin-recipe.ts';
+
+export const tokenExchangeService = 'aws.greengrass.TokenExchangeService';
+
+/** Plugins of the Java nucleus that components depend on, and what stands for them here. */
+const components: readonly (readonly [name: string, version: string, configuration: Record<string, number>])[] = [
+  [tokenExchangeService, '2.0.3', { port: 0 }],
+  // Nothing of these is here: what depends on them only to have them on the device runs all the same.
+  ['aws.greengrass.Cli', '2.13.0', {}],
+  ['aws.greengrass.LogManager', '2.3.7', {}],
+];
+
+/** Components that are on the device without their programs: a deployment with one says so in the log. */
+export const emptyBuiltins: ReadonlySet<string> = new Set(['aws.greengrass.Cli', 'aws.greengrass.LogManager']);
+
+/** What the runtime provides itself, by name. */
+export function builtinComponents(region: string): ReadonlyMap<string, ParsedRecipe> {
+  return new Map(
+    components.map(([name, version, configuration]) => [name, parseBuiltin(name, version, configuration, region)]),
+  );
+}
