@@ -78,6 +78,13 @@ export const rooms: readonly Room[] = [
     instead: 'start constructs, rooms work',
   },
   {
+    name: 'cloud/in-process',
+    path: 'packages/cloud/src/in-process.ts',
+    ours: ['cloud', 'kit', 'kit/node', 'model', 'protocol', 'mqtt/server!type'],
+    node: ['node:path'],
+    instead: 'in-process constructs, rooms work',
+  },
+  {
     name: 'cloud/settings',
     path: 'packages/cloud/src/settings.ts',
     ours: pure,
@@ -160,6 +167,13 @@ export const rooms: readonly Room[] = [
     ours: ['device', 'kit', 'model', 'protocol'],
     node: ['node:path'],
     instead: 'nucleus only connects rooms',
+  },
+  {
+    name: 'device/cases',
+    path: 'packages/device/src/cases.ts',
+    ours: [],
+    node: ['node:fs', 'node:path'],
+    instead: 'it reads tests, and runs none',
   },
   {
     name: 'device/nucleus',
@@ -293,6 +307,33 @@ export const rooms: readonly Room[] = [
     instead: 'the cli uses the cloud over its APIs and starts mains as child processes',
   },
   {
+    name: 'simulator/main',
+    path: 'packages/simulator/src/main.ts',
+    ours: ['simulator', 'kit', 'kit/node'],
+    node: ['*'],
+    machine: true,
+    instead: 'main constructs, rooms work',
+  },
+  {
+    name: 'simulator/forecast',
+    path: 'packages/simulator/src/forecast',
+    ours: [...shared, 'simulator/behaviour'],
+    instead: 'a forecast is pure: pass the value in',
+  },
+  {
+    name: 'simulator/behaviour',
+    path: 'packages/simulator/src/behaviour',
+    ours: pure,
+    instead: 'behaviour is pure: pass the value in',
+  },
+  {
+    name: 'simulator/fleet',
+    path: 'packages/simulator/src/fleet',
+    ours: ['kit', 'protocol', 'simulator/behaviour'],
+    node: ['*'],
+    instead: 'a simulated device knows only the protocol',
+  },
+  {
     name: 'testkit',
     path: 'packages/testkit/src',
     ours: ['*'],
@@ -307,7 +348,18 @@ export const rooms: readonly Room[] = [
 
 /** What a test beside the code may import besides its room's own list. */
 export const testExtras = {
-  ours: ['kit', 'kit/node', 'model', 'protocol', 'mqtt/topic', 'mqtt/server', 'cloud', 'device', 'testkit'],
+  ours: [
+    'kit',
+    'kit/node',
+    'model',
+    'protocol',
+    'mqtt/topic',
+    'mqtt/server',
+    'cloud',
+    'device',
+    'simulator',
+    'testkit',
+  ],
   packages: ['vitest', 'fast-check', 'mqtt', 'mqtt-packet', 'yaml', '@smithy/', '@aws-sdk/', 'semver', 'fastify'],
 };
 

@@ -23,9 +23,12 @@ import type { DeviceFacts } from './status/fleet-message.ts';
 import { StatusReporter } from './status/reporter.ts';
 import { openDeviceStore } from './store/device-store.ts';
 import type { ComponentSet } from './store/records.ts';
+import { createAwsCalls, type ServiceEndpoints } from './uplink/aws-call.ts';
 import { createCredentialProvider } from './uplink/credential-provider.ts';
+import { ecrLogin } from './uplink/ecr-login.ts';
 import { createDataPlane } from './uplink/https-data-plane.ts';
 import { createUplink } from './uplink/mqtt-uplink.ts';
+import { createS3Objects } from './uplink/s3-objects.ts';
 import type { TlsMaterial } from './uplink/tls-material.ts';
 
 /** The component by which a device runtime reports itself. */
@@ -48,6 +51,8 @@ export interface NucleusDeps {
   readonly uid: number;
   /** The environment that components inherit, as the runtime itself has it. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Where AWS services are reached that are not AWS's own (`AWS_ENDPOINT_URL_S3` and the like). */
+  readonly serviceEndpoints: ServiceEndpoints;
   /** The runtime cannot go on; it is to end, and to be started again. */
   readonly onFatal: (error: unknown) => void;
   /** A deployment changed what only a new start takes over: the runtime is to be stopped and started again. */
@@ -96,10 +101,24 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     log,
   });
   const builtins = builtinComponents(config.region);
+  const aws = createAwsCalls({
+    config,
+    settings: own.current,
+    credentials: tokenExchange.credentials,
+    endpoints: deps.serviceEndpoints,
+    rootCa: tls.ca,
+    clock,
+    timers,
+  });
   const disk = createComponentFiles({
     root: config.rootPath,
     dataPlane,
+    objects: createS3Objects(aws),
+    registryLogin: (registry, signal) => ecrLogin(aws, registry, signal),
     platform,
+    attributes: () => attributes(),
+    environment: deps.environment,
+    maxStoreBytes: () => own.current().maxStoreBytes,
     log,
     timers,
     ids,

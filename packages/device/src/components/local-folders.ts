@@ -5,7 +5,7 @@ import { Fault, messageOf } from '@greensward/kit';
 import { ensureFolder, syncFolder } from '@greensward/kit/node';
 import { parseRecipe, type Recipe } from '@greensward/model/recipe';
 import type { Platform } from '../platform/platform.ts';
-import { asIo } from './fetch-file.ts';
+import { asIo } from './io.ts';
 import { checkComponent, storeLayout } from './store-layout.ts';
 
 /** Bytes that stay free on the volume (DEFAULT_MIN_DISK_AVAIL_BYTES). */
@@ -95,7 +95,7 @@ async function readRecipe(file: string): Promise<Recipe> {
     return readFile(file, 'utf8');
   });
   try {
-    const recipe = parseRecipe(text);
+    const recipe = parseRecipe(text, { localFiles: true });
     checkComponent(recipe.componentName, recipe.componentVersion);
     return recipe;
   } catch (cause) {

@@ -17,12 +17,17 @@ export interface LocalFolders {
   importArtifacts(folder: string, recipe: Recipe, signal: AbortSignal): Promise<void>;
 }
 
+type LocalDeps = PrepareDeps & {
+  readonly folders: LocalFolders;
+  readonly files: Pick<ComponentFiles, 'importArtifacts'>;
+};
+
 /**
  * What preparing this deployment works with. For a local one the recipes of its folder come first, its artifacts are copied
  * before others are loaded, and the cloud is asked once and not waited for: a person waits, and the device may be offline.
  */
-export async function withLocalComponents<T extends PrepareDeps & { readonly folders: LocalFolders }>(
-  deps: T,
+export async function withLocalComponents(
+  deps: LocalDeps,
   record: Pick<DeploymentRecord, 'source' | 'document'>,
 ): Promise<PrepareDeps> {
   if (record.source.kind !== 'local') return deps;
@@ -54,12 +59,21 @@ export async function withLocalComponents<T extends PrepareDeps & { readonly fol
         const own = [...given.values()].filter(({ componentName }) => componentName === name);
         return [...new Set([...own.map(({ componentVersion }) => componentVersion), ...(await files.versions(name))])];
       },
-      async fetchArtifacts(recipe, arn, signal) {
-        if (artifactFolder !== undefined) await folders.importArtifacts(artifactFolder, recipe, signal);
-        await files.fetchArtifacts(recipe, arn, signal);
+      async fetchArtifacts(components, signal) {
+        for (const { recipe } of components) {
+          if (artifactFolder === undefined) break;
+          await folders.importArtifacts(artifactFolder, recipe, signal);
+          if (hasFileArtifacts(recipe)) await files.importArtifacts(recipe, artifactFolder, signal);
+        }
+        await files.fetchArtifacts(components, signal);
       },
     },
   };
+}
+
+/** True when artifacts are named by their place in the artifact folder. */
+function hasFileArtifacts({ manifests }: Recipe): boolean {
+  return manifests.some(({ artifacts }) => artifacts.some(({ uri }) => /^file:/i.test(uri)));
 }
 
 /** Component files among which are the recipes that belong to the set: those of local deployments. */
@@ -69,7 +83,7 @@ export function withSetRecipes(files: ComponentFiles, store: Pick<DeviceStore, '
     async recipe(name, version) {
       const entry = store.components().get(name);
       if (entry?.recipe === undefined || entry.version !== version) return files.recipe(name, version);
-      return { recipe: parseRecipe(entry.recipe), arn: entry.arn };
+      return { recipe: parseRecipe(entry.recipe, { localFiles: true }), arn: entry.arn };
     },
     async versions(name) {
       const entry = store.components().get(name);

@@ -6,6 +6,7 @@ import { formatRecipe, type Recipe } from '@greensward/model/recipe';
 import type { ComponentFiles } from '../components/components.ts';
 import type { ComponentSet, GroupRecord, RunWith, SetEntry } from '../store/records.ts';
 import type { DataPlane } from '../uplink/data-plane.ts';
+import { requireImageServices } from './image-services.ts';
 import { type Resolution, type ResolveDeps, resolveComponents } from './resolve-components.ts';
 import { groupsAfter, rootsOf, sourcesOf } from './roots.ts';
 import { buildSpecs, type SpecContext } from './specs.ts';
@@ -42,9 +43,6 @@ export interface Prepared {
   readonly groups: Readonly<Record<string, GroupRecord>>;
 }
 
-/** Components whose artifacts are loaded at once. */
-const parallelComponents = 2;
-
 const knownCapabilities: ReadonlySet<string> = new Set(['LINUX_RESOURCE_LIMITS', 'SUB_DEPLOYMENTS']);
 
 /**
@@ -70,8 +68,9 @@ export async function prepare(
   refuseOtherNucleus(resolved, deps.nucleus);
   refuseUpdatesOfNothing(document, resolved, deps.nucleus);
   onResolved([...resolved].map(([name, { version }]) => `${name}@${version}`));
+  requireImageServices(resolved, deps.attributes);
   const loaded = [...resolved].flatMap(([name, resolution]) => (deps.builtins.has(name) ? [] : [resolution]));
-  await fetchAll(loaded, deps.files, signal);
+  await deps.files.fetchArtifacts(loaded, signal);
   // That of a local deployment is the device's own word for the cloud's time.
   const timestamp =
     document.local === undefined ? deps.settings().mergeTime(document.creationTimestamp) : document.creationTimestamp;
@@ -120,29 +119,6 @@ function refuseUpdatesOfNothing(
     'DEPLOYMENT_DOCUMENT_NOT_VALID',
     `The deployment updates ${unknown.join(', ')}, which this device does not run`,
   );
-}
-
-/** Loads the artifacts of all components. After the first failure the others are ended, and that failure is thrown. */
-async function fetchAll(
-  components: readonly Resolution[],
-  files: Pick<ComponentFiles, 'fetchArtifacts'>,
-  signal: AbortSignal,
-): Promise<void> {
-  const failure = new AbortController();
-  const either = AbortSignal.any([signal, failure.signal]);
-  const queue = components.values();
-  const workers = Array.from({ length: parallelComponents }, async () => {
-    try {
-      for (const { recipe, arn } of queue) {
-        either.throwIfAborted();
-        await files.fetchArtifacts(recipe, arn, either);
-      }
-    } catch (error) {
-      failure.abort(error);
-    }
-  });
-  await Promise.all(workers);
-  either.throwIfAborted();
 }
 
 function componentSet(

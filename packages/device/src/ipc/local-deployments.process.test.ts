@@ -288,6 +288,36 @@ describe('a device that never reaches its cloud', () => {
     expect(existsSync(join(root, 'packages', 'artifacts', 'com.example.Escape', '1.0.0', 'innocent'))).toBe(false);
   });
 
+  const withArtifact = (uri: string) => ({
+    Manifests: [{ Artifacts: [{ Uri: uri }], Lifecycle: { Run: 'cat {artifacts:path}/*; exec sleep 3600' } }],
+  });
+
+  test('takes artifacts of file: URIs from the artifact folder', async () => {
+    mkdirSync(join(artifacts, 'shared'), { recursive: true });
+    writeFileSync(join(artifacts, 'shared', 'words.txt'), 'words by file URI\n');
+    recipe('com.example.File', '1.0.0', '', withArtifact('file:shared/words.txt'));
+    await ok('deploy', ...folders(), '--merge', 'com.example.File=1.0.0', '--wait');
+    await until('it has said it', () => log('com.example.File').includes('words by file URI'));
+    await ok('deploy', '--remove', 'com.example.File', '--wait');
+  });
+
+  test.each(['file:../secret', 'file:///etc/passwd', 'file:shared/../../secret', 'file:link'])(
+    'refuses the URI %s, which leads out of it, and changes nothing',
+    async (uri) => {
+      writeFileSync(join(folder.path, 'secret'), 'of somebody else');
+      symlinkSync('/etc/passwd', join(artifacts, 'link'));
+      recipe('com.example.File', '1.0.0', '', withArtifact(uri));
+      const all = ['deploy', ...folders(), '--merge', 'com.example.File=1.0.0', '--wait', '--json'];
+      const { code, stdout } = await sward(...all);
+      expect(code).toBe(1);
+      expect(JSON.parse(stdout).deploymentStatusDetails).toMatchObject({
+        detailedDeploymentStatus: 'FAILED_NO_STATE_CHANGE',
+        deploymentErrorStack: expect.arrayContaining(['ARTIFACT_URI_NOT_VALID']),
+      });
+      expect(await components()).toEqual({ 'com.example.Hello': '1.0.0 RUNNING' });
+    },
+  );
+
   test('fails at once, offline, what only the cloud has', async () => {
     const { code, stdout } = await sward('deploy', '--merge', 'com.example.Cloudy=1.0.0', '--wait');
     expect(code).toBe(1);
