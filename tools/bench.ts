@@ -6,14 +6,15 @@ import { type Figure, tableOf } from './bench/figure.ts';
 import { machine } from './bench/machine.ts';
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' } } });
-const unknown = positionals.filter((name) => !benches.has(name));
+const isAsked = (asked: string, name: string) => name === asked || name.startsWith(`${asked}-`);
+const unknown = positionals.filter((asked) => ![...benches.keys()].some((name) => isAsked(asked, name)));
 if (unknown.length > 0) {
   console.error(`no bench named ${unknown.join(', ')}; there are: ${[...benches.keys()].join(', ')}`);
   process.exit(2);
 }
 const figures: Figure[] = [];
 for (const [name, bench] of benches) {
-  if (positionals.length > 0 && !positionals.includes(name)) continue;
+  if (positionals.length > 0 && !positionals.some((asked) => isAsked(asked, name))) continue;
   console.error(`${name} ...`);
   figures.push(...(await bench()));
 }

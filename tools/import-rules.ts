@@ -47,7 +47,7 @@ export const rooms: readonly Room[] = [
     name: 'protocol',
     path: 'packages/protocol/src',
     ours: [...pure, 'model!type'],
-    node: ['node:crypto', 'node:buffer'],
+    node: ['node:crypto', 'node:buffer', 'node:zlib'],
     instead: 'protocol has no I/O: pass the value in',
   },
   { name: 'mqtt/topic', path: 'packages/mqtt/src/topic', ours: pure, instead: 'topics are pure' },
@@ -76,6 +76,13 @@ export const rooms: readonly Room[] = [
     node: ['*'],
     machine: true,
     instead: 'start constructs, rooms work',
+  },
+  {
+    name: 'cloud/in-process',
+    path: 'packages/cloud/src/in-process.ts',
+    ours: ['cloud', 'kit', 'kit/node', 'model', 'protocol', 'mqtt/server!type'],
+    node: ['node:path'],
+    instead: 'in-process constructs, rooms work',
   },
   {
     name: 'cloud/settings',
@@ -160,6 +167,13 @@ export const rooms: readonly Room[] = [
     ours: ['device', 'kit', 'model', 'protocol'],
     node: ['node:path'],
     instead: 'nucleus only connects rooms',
+  },
+  {
+    name: 'device/cases',
+    path: 'packages/device/src/cases.ts',
+    ours: [],
+    node: ['node:fs', 'node:path'],
+    instead: 'it reads tests, and runs none',
   },
   {
     name: 'device/nucleus',
@@ -290,6 +304,13 @@ export const rooms: readonly Room[] = [
     node: ['node:path'],
     instead: 'take it through a port',
   },
+  {
+    name: 'device/ipc',
+    path: 'packages/device/src/ipc',
+    ours: [...deviceShared, 'kit/node'],
+    node: ['*'],
+    instead: 'take it through a port',
+  },
   { name: 'device/status', path: 'packages/device/src/status', ours: deviceShared, instead: 'take it through a port' },
   {
     name: 'cli',
@@ -299,6 +320,33 @@ export const rooms: readonly Room[] = [
     node: ['*'],
     machine: true,
     instead: 'the cli uses the cloud over its APIs and starts mains as child processes',
+  },
+  {
+    name: 'simulator/main',
+    path: 'packages/simulator/src/main.ts',
+    ours: ['simulator', 'kit', 'kit/node'],
+    node: ['*'],
+    machine: true,
+    instead: 'main constructs, rooms work',
+  },
+  {
+    name: 'simulator/forecast',
+    path: 'packages/simulator/src/forecast',
+    ours: [...shared, 'simulator/behaviour'],
+    instead: 'a forecast is pure: pass the value in',
+  },
+  {
+    name: 'simulator/behaviour',
+    path: 'packages/simulator/src/behaviour',
+    ours: pure,
+    instead: 'behaviour is pure: pass the value in',
+  },
+  {
+    name: 'simulator/fleet',
+    path: 'packages/simulator/src/fleet',
+    ours: ['kit', 'protocol', 'simulator/behaviour'],
+    node: ['*'],
+    instead: 'a simulated device knows only the protocol',
   },
   {
     name: 'testkit',
@@ -315,7 +363,18 @@ export const rooms: readonly Room[] = [
 
 /** What a test beside the code may import besides its room's own list. */
 export const testExtras = {
-  ours: ['kit', 'kit/node', 'model', 'protocol', 'mqtt/topic', 'mqtt/server', 'cloud', 'device', 'testkit'],
+  ours: [
+    'kit',
+    'kit/node',
+    'model',
+    'protocol',
+    'mqtt/topic',
+    'mqtt/server',
+    'cloud',
+    'device',
+    'simulator',
+    'testkit',
+  ],
   packages: ['vitest', 'fast-check', 'mqtt', 'mqtt-packet', 'yaml', '@smithy/', '@aws-sdk/', 'semver', 'fastify'],
 };
 

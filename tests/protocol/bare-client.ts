@@ -9,7 +9,7 @@ import {
   publishedIn,
   publishPacket,
   subscribePacket,
-} from './packets.ts';
+} from '@greensward/simulator/packets';
 import type { Identity } from './protocol-cloud.ts';
 
 /** What many connections share; made once, as it parses the PEMs. */

@@ -2,11 +2,6 @@ import { once } from 'node:events';
 import { GetCoreDeviceCommand, ListCoreDevicesCommand } from '@aws-sdk/client-greengrassv2';
 import { DescribeJobExecutionCommand } from '@aws-sdk/client-iot';
 import { GetThingShadowCommand, ListNamedShadowsForThingCommand } from '@aws-sdk/client-iot-data-plane';
-import { until } from '@greensward/testkit/until';
-import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { refusalOf } from '../conformance/conformance-cloud.ts';
-import { dialer, dial as dialTls } from './bare-client.ts';
 import {
   connectPacket,
   disconnectPacket,
@@ -16,7 +11,12 @@ import {
   subscribePacket,
   unsubscribePacket,
   type Version,
-} from './packets.ts';
+} from '@greensward/simulator/packets';
+import { until } from '@greensward/testkit/until';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { refusalOf } from '../conformance/conformance-cloud.ts';
+import { dialer, dial as dialTls } from './bare-client.ts';
 import { type Identity, type ProtocolCloud, startProtocolCloud } from './protocol-cloud.ts';
 import { type Connection, javaConnect, ScriptedNucleus } from './scripted-nucleus.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { connectPacket, subscribePacket } from '@greensward/simulator/packets';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BareClient, type Dialer, dial, dialer, eachOf, percentile, roundTrips } from './bare-client.ts';
-import { connectPacket, subscribePacket } from './packets.ts';
 import { type ProtocolCloud, startProtocolCloud } from './protocol-cloud.ts';
 import { topicsOf } from './scripted-nucleus.ts';
 

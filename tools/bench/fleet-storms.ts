@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { connectPacket, subscribePacket } from '@greensward/simulator/packets';
 import { BareClient, dial, dialer, eachOf, percentile, roundTrips } from '../../tests/protocol/bare-client.ts';
-import { connectPacket, subscribePacket } from '../../tests/protocol/packets.ts';
 import { type Identity, type ProtocolCloud, startProtocolCloud } from '../../tests/protocol/protocol-cloud.ts';
 import { topicsOf } from '../../tests/protocol/scripted-nucleus.ts';
 import type { Figure } from './figure.ts';

@@ -8,6 +8,12 @@ export function residentMegabytes(pid: number): number {
   return (Number(kilobytes) * 1024) / 1e6;
 }
 
+/** The most memory a process ever had, in MB (10^6 bytes). */
+export function peakMegabytes(pid: number): number {
+  const [, kilobytes = '0'] = readFileSync(`/proc/${pid}/status`, 'utf8').match(/^VmHWM:\s+(\d+) kB$/m) ?? [];
+  return (Number(kilobytes) * 1024) / 1e6;
+}
+
 /** Resident memory of a Node that does nothing, started with these flags. */
 export async function bareNodeMegabytes(flags: readonly string[]): Promise<number> {
   const bare = startNode([

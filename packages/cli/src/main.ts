@@ -6,7 +6,9 @@ import { componentCommand } from './commands/component.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { deviceCommand } from './commands/device.ts';
 import { provisionCommand } from './commands/provision.ts';
+import { recipeCommand } from './commands/recipe.ts';
 import { retryCommand } from './commands/retry.ts';
+import { simulateCommand } from './commands/simulate.ts';
 import { upCommand } from './commands/up.ts';
 
 const exitCodes = { ok: 0, failed: 1, wrongUsage: 2 };
@@ -22,8 +24,10 @@ const commands = [
   deviceCommand,
   provisionCommand,
   componentCommand,
+  recipeCommand,
   deployCommand,
   retryCommand,
+  simulateCommand,
 ];
 for (const command of commands) program.addCommand(command());
 

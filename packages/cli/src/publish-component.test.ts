@@ -31,6 +31,9 @@ const noCloud = {
   progress: never,
   deviceEndpoints: never,
   retry: never,
+  follow() {
+    throw new Error('reached the cloud');
+  },
 };
 
 async function publish(uris: readonly string[], artifacts: readonly string[]): Promise<void> {
@@ -70,7 +73,9 @@ describe('the artifacts of a component', () => {
 
   test('of a recipe that breaks a rule are not uploaded, and the file is named', async () => {
     const recipe = await file('bad.yaml', 'ComponentName: A\n');
-    await expect(publishComponent(noCloud, recipe, [])).rejects.toThrow(`${recipe}: RecipeFormatVersion: is required`);
+    await expect(publishComponent(noCloud, recipe, [])).rejects.toThrow(
+      `${recipe}: RecipeFormatVersion, line 1: is required`,
+    );
   });
 
   test('that the recipe does not name, or that are not there, are refused before anything is uploaded', async () => {

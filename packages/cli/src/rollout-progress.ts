@@ -1,14 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { CloudClient, DeploymentProgress } from './cloud-client/cloud-client.ts';
 
 /** One line of progress: a device and what its execution is at. */
 export type ProgressListener = (thing: string, status: string, reason: string | undefined) => void;
 
-const pollMs = 200;
-
 /**
  * Follows a deployment until it is settled: no thing of the target is queued or in progress, and at least `expected`
- * things have an execution or none will get one any more. Each change of an execution is told once.
+ * things have an execution or none will get one any more. What an execution is at is told whenever it is another; of
+ * changes that come together only the last.
  */
 export async function followRollout(
   client: CloudClient,
@@ -16,17 +14,20 @@ export async function followRollout(
   expected: number,
   listener: ProgressListener,
 ): Promise<DeploymentProgress> {
-  const seen = new Map<string, string>();
-  for (;;) {
-    const progress = await client.progress(deploymentId);
-    for (const { thing, status, reason } of progress.executions) {
-      if (seen.get(thing) === status) continue;
-      seen.set(thing, status);
-      listener(thing, status, reason);
+  const news = new Map<string, { readonly to: string; readonly reason?: string }>();
+  for await (const message of client.follow(deploymentId)) {
+    if (message.kind === 'transition') {
+      const { subject, thing } = message;
+      if (subject === 'execution' && thing !== undefined) news.set(thing, message);
+      if (subject === 'deployment' && message.to === 'DELETED') break;
+      continue;
     }
-    if (progress.settled && (progress.executions.length >= expected || isOver(progress))) return progress;
-    await sleep(pollMs);
+    for (const [thing, { to, reason }] of news) listener(thing, to, reason);
+    news.clear();
+    const reached = Object.values(message.counts).reduce((sum, count) => sum + count, 0);
+    if (message.settled && (reached >= expected || isOver(message))) break;
   }
+  return client.progress(deploymentId);
 }
 
 /** Why a deployment gives no thing an execution any more, in words: it was canceled, superseded or aborted. */

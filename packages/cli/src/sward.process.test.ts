@@ -73,6 +73,7 @@ describe('wrong usage is exit 2, and says what was wrong', () => {
     [['deploy', 'none.json'], 'there is no file none.json'],
     [['component'], 'Usage: sward component'],
     [['component', 'publish', 'none.yaml'], 'there is no file none.yaml'],
+    [['recipe', 'check', 'none.yaml'], 'there is no file none.yaml'],
     [['provision', '--thing', 'a'], "required option '--out <folder>' not specified"],
     [['device'], "required option '--root <folder>' not specified"],
     [['cloud'], "required option '--data <folder>' not specified"],
@@ -97,9 +98,44 @@ test.each([
   [['up', '--help'], /GREENSWARD_DATABASE_URL/],
   [['provision', '--help'], /certificateArn/],
   [['component', 'publish', '--help'], /componentVersion/],
+  [['recipe', 'check', '--help'], /findings/],
   [['device', '--help'], /config\.yaml/],
 ])('sward %j prints it and is exit 0', async (args, text) => {
   expect(await run(args)).toMatchObject({ code: 0, stdout: expect.stringMatching(text), stderr: '' });
+});
+
+describe('recipe check', () => {
+  const start = 'RecipeFormatVersion: "2020-01-25"\nComponentName: com.acme.A\nComponentVersion: 1.0.0\n';
+
+  test('tells what is wrong with file and line, and is exit 1', async () => {
+    write('bad.yaml', `${start}Manifests:\n- Platfrom: { os: linux }\n  Artifacts: [{ Uri: ftp://a/b }]\n`);
+    const { code, stdout, stderr } = await run(['recipe', 'check', 'bad.yaml']);
+    expect(stdout.split('\n')).toEqual([
+      expect.stringContaining('bad.yaml:5: warning: Manifests[0].Platfrom: is not a key of the format'),
+      expect.stringContaining('bad.yaml:6: error: Manifests[0].Artifacts[0].Uri: artifacts of scheme ftp:'),
+      'bad.yaml: not a valid recipe (1 error, 1 warning)',
+      '',
+    ]);
+    expect([code, stderr]).toEqual([1, '']);
+    const json = JSON.parse((await run(['recipe', 'check', 'bad.yaml', '--json'])).stdout);
+    expect(json).toMatchObject({
+      file: 'bad.yaml',
+      valid: false,
+      findings: [{ line: 5 }, { severity: 'error', line: 6 }],
+    });
+  });
+
+  test('is exit 0 for a recipe without errors', async () => {
+    write('good.yaml', `${start}Manifests: [{ Lifecycle: { Run: echo } }]\n`);
+    const { code, stdout } = await run(['recipe', 'check', 'good.yaml']);
+    expect([code, stdout]).toEqual([0, 'good.yaml: com.acme.A 1.0.0 is a valid recipe\n']);
+  });
+
+  test('tells that the cloud would refuse it for its size', async () => {
+    write('large.yaml', `${start}Manifests: [{}]\n# ${'x'.repeat(16_400)}\n`);
+    const { code, stdout } = await run(['recipe', 'check', 'large.yaml']);
+    expect([code, stdout]).toEqual([1, expect.stringContaining('accepts at most 16384')]);
+  });
 });
 
 describe('provision', () => {

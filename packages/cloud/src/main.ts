@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { Fault, type Log, messageChain, messageOf } from '@greensward/kit';
 import { pino } from 'pino';
-import { parseSettings, type Settings } from './settings.ts';
+import { type Options, parseSettings, type Settings } from './settings.ts';
 import { type Cloud, startCloud } from './start.ts';
 
 /** A second SIGINT within this time is the same Ctrl-C, which npm and the terminal both deliver. Milliseconds. */
@@ -11,7 +11,8 @@ const sameSignal = 2000;
 const stopLimit = 15_000;
 
 const usage = `usage: sward cloud --data DIR [--api-port 7400] [--device-port 8443] [--mqtt-port 8883] [--host 127.0.0.1]
-  [--name HOST ...] [--database URL] [--account 000000000000] [--region us-east-1] [--insecure] [--json]`;
+  [--name HOST ...] [--database URL] [--account 000000000000] [--region us-east-1] [--insecure] [--json]
+  [--keep-jobs 90] [--keep-revisions 100] [--keep-events 90] [--keep-audit 90]`;
 
 /** JSON lines in the form that all our programs log in. */
 const logFormat: pino.LoggerOptions = {
@@ -56,16 +57,34 @@ function readCommandLine(): { settings: Settings; json: boolean } | undefined {
         account: { type: 'string' },
         region: { type: 'string' },
         insecure: { type: 'boolean' },
+        'keep-jobs': { type: 'string' },
+        'keep-events': { type: 'string' },
+        'keep-audit': { type: 'string' },
+        'keep-revisions': { type: 'string' },
         json: { type: 'boolean' },
       },
     });
     // The URL may hold a password, which other users of the machine would see among the arguments.
     const database = values.database ?? process.env['GREENSWARD_DATABASE_URL'];
-    return { settings: parseSettings({ ...values, database }), json: values.json ?? false };
+    return {
+      settings: parseSettings({ ...retentionFromEnvironment(), ...values, database }),
+      json: values.json ?? false,
+    };
   } catch (error) {
     fail(`${messageOf(error)}\n${usage}`, exitCodes.wrongUsage);
     return undefined;
   }
+}
+
+/** `GREENSWARD_KEEP_JOBS` and so on, below what the command line says. */
+function retentionFromEnvironment(): Pick<Options, 'keep-jobs' | 'keep-revisions' | 'keep-events' | 'keep-audit'> {
+  const { env } = process;
+  return {
+    'keep-jobs': env['GREENSWARD_KEEP_JOBS'],
+    'keep-revisions': env['GREENSWARD_KEEP_REVISIONS'],
+    'keep-events': env['GREENSWARD_KEEP_EVENTS'],
+    'keep-audit': env['GREENSWARD_KEEP_AUDIT'],
+  };
 }
 
 function announce(cloud: Cloud, settings: Settings, json: boolean): void {

@@ -1,6 +1,16 @@
 import { resolve } from 'node:path';
 import { Fault } from '@greensward/kit';
 
+/** How long what is over is kept. Milliseconds. */
+interface RetentionSettings {
+  /** Deployments that were replaced, with their jobs and executions. */
+  readonly jobsMs: number;
+  /** How many revisions of one target at most, however young. */
+  readonly revisions: number;
+  readonly eventsMs: number;
+  readonly auditMs: number;
+}
+
 /** How one cloud runs. */
 export interface Settings {
   /** Absolute path; made when it is not there. */
@@ -17,6 +27,7 @@ export interface Settings {
   readonly databaseUrl?: string;
   readonly accountId: string;
   readonly region: string;
+  readonly retention: RetentionSettings;
   /** Plain HTTP on the API port although it is open to other machines. */
   readonly insecure: boolean;
 }
@@ -33,7 +44,13 @@ export interface Options {
   readonly account?: string | undefined;
   readonly region?: string | undefined;
   readonly insecure?: boolean | undefined;
+  readonly 'keep-jobs'?: string | undefined;
+  readonly 'keep-events'?: string | undefined;
+  readonly 'keep-audit'?: string | undefined;
+  readonly 'keep-revisions'?: string | undefined;
 }
+
+const dayMs = 86_400_000;
 
 /** Checks the options and fills in the defaults. Fails with `WRONG_USAGE`; the message names the option. */
 export function parseSettings(options: Options): Settings {
@@ -63,12 +80,25 @@ export function parseSettings(options: Options): Settings {
     accountId,
     region,
     insecure: options.insecure ?? false,
+    retention: {
+      jobsMs: dayMs * count('--keep-jobs', options['keep-jobs'], 90, 'days'),
+      revisions: count('--keep-revisions', options['keep-revisions'], 100, 'revisions'),
+      eventsMs: dayMs * count('--keep-events', options['keep-events'], 90, 'days'),
+      auditMs: dayMs * count('--keep-audit', options['keep-audit'], 90, 'days'),
+    },
   };
 }
 
 /** True when no other machine can reach the ports: then the API port may speak plain HTTP. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}
+
+function count(option: string, text: string | undefined, preset: number, unit: string): number {
+  if (text === undefined) return preset;
+  const value = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (value === 0) throw usage(option, `${shown(text)} is not a number of ${unit} from 1 to 99999`);
+  return value;
 }
 
 function port(option: string, text: string | undefined, preset: number): number {

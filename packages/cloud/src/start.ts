@@ -11,6 +11,7 @@ import { openContentStore } from './adapters/content/content-store.ts';
 import { lockFolder } from './adapters/lock-folder.ts';
 import { createOwnershipTokens } from './adapters/ownership-tokens.ts';
 import { openPostgres } from './adapters/postgres/postgres.ts';
+import { recordingStorage } from './adapters/recording-storage.ts';
 import { createSessionCredentials } from './adapters/session-credentials.ts';
 import { openSqlite } from './adapters/sqlite/sqlite.ts';
 import type { App } from './app/app.ts';
@@ -38,6 +39,12 @@ export interface Cloud {
   stop(): Promise<void>;
 }
 
+export interface StartOptions {
+  readonly log: Log;
+  /** What stands between the cloud and its database, for example to make it slower in a bench. */
+  readonly storage?: (opened: Storage) => Storage;
+}
+
 interface Ports {
   readonly apiPort: number;
   readonly devicePort: number;
@@ -52,20 +59,24 @@ type Closers = (() => unknown)[];
  * this resolves. Fails with a Fault of one clear line, having undone what was done: `DATA_FOLDER_UNUSABLE`, `DATA_FOLDER_IN_USE`,
  * `DATA_FOLDER_NEWER`, `DATABASE_CORRUPT`, `DATABASE_UNREACHABLE`, `PORT_IN_USE`, `LISTEN_FAILED`.
  */
-export async function startCloud(settings: Settings, { log }: { readonly log: Log }): Promise<Cloud> {
+export async function startCloud(settings: Settings, options: StartOptions): Promise<Cloud> {
   const closers: Closers = [];
   const stop = async () => {
     for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
   };
   try {
-    return { ...(await construct(settings, log, closers)), stop };
+    return { ...(await construct(settings, options, closers)), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function construct(settings: Settings, log: Log, closers: Closers): Promise<Omit<Cloud, 'stop'>> {
+async function construct(
+  settings: Settings,
+  { log, storage: between = (opened) => opened }: StartOptions,
+  closers: Closers,
+): Promise<Omit<Cloud, 'stop'>> {
   const { dataFolder, host, names } = settings;
   const [clock, ids, timers] = [systemClock, systemIds, systemTimers];
   const account: Account = { accountId: settings.accountId, region: settings.region, partition: 'aws' };
@@ -73,14 +84,14 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
     throw new Fault('DATA_FOLDER_UNUSABLE', `--data: ${dataFolder} cannot be made: ${messageOf(cause)}`, { cause });
   });
   closers.push(lockFolder(dataFolder));
-  const storage = await openStorage(settings, log);
+  const bus = createBus(log);
+  const { storage, audit } = recordingStorage(between(await openStorage(settings, log)), bus);
   closers.push(() => storage.close());
   const content = await openContentStore(join(dataFolder, 'content'));
   const authority = await openCertificateAuthority({ folder: join(dataFolder, 'ca'), names, clock });
   const secret = await secretFile(dataFolder, 'artifact-urls.key');
   const sessionSecret = await secretFile(dataFolder, 'sessions.key');
   const tokens = createOwnershipTokens({ secret: await secretFile(dataFolder, 'ownership-tokens.key'), clock });
-  const bus = createBus(log);
 
   // URLs and answers name ports that are known only once the listeners have them.
   const ports = { apiPort: 0, devicePort: 0, mqttPort: 0 };
@@ -115,7 +126,7 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
   closers.push(() => mqtt.close());
   ports.mqttPort = mqtt.port;
 
-  const http = { app, account, endpoints, clock, ids, timers, log };
+  const http = { app, account, endpoints, audit, clock, ids, timers, log };
   const devices = createDeviceServer(http, tls);
   closers.push(() => devices.close());
   ports.devicePort = await asked('--device-port', settings.devicePort, host, devices.listen(host, settings.devicePort));
@@ -125,7 +136,7 @@ async function construct(settings: Settings, log: Log, closers: Closers): Promis
   closers.push(() => api.close());
   ports.apiPort = await asked('--api-port', settings.apiPort, host, api.listen(host, settings.apiPort));
 
-  const tasks = startTasks({ ...deps, timers });
+  const tasks = startTasks({ ...deps, timers, retention: settings.retention });
   closers.push(() => tasks.stop());
   const renewal = createScheduler(
     keepCertificate(authority, tls, (renewed) => {

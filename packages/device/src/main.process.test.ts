@@ -13,6 +13,7 @@ import { temporaryFolder } from '@greensward/testkit/temporary-folder';
 import { until } from '@greensward/testkit/until';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createComponentFiles } from './components/component-files.ts';
+import { onlyFiles } from './components/testing/only-files.ts';
 import { FakePlatform } from './platform/fake/fake-platform.ts';
 import { openDeviceStore } from './store/device-store.ts';
 import { makeCertificates } from './uplink/testing/certificates.ts';
@@ -81,6 +82,7 @@ async function withComponent(script: string): Promise<void> {
     }),
   );
   const files = createComponentFiles({
+    ...onlyFiles,
     root,
     dataPlane: {
       artifactUrl: async () => '',
@@ -117,7 +119,7 @@ describe('what cannot start ends at once with one line', () => {
     ['no --root', [] as string[], '--root DIR is required'],
     ['an option there is none of', ['--root', '/tmp', '--rot', 'x'], "Unknown option '--rot'"],
     ['an argument too many', ['--root', '/tmp', 'x'], 'Unexpected argument'],
-  ])('and exit code 2: %s', async (_what, args, text) => {
+  ])('case 132: and exit code 2: %s', async (_what, args, text) => {
     const one = run(...args);
     expect(await one.ended).toBe(2);
     expect(lines(one)[0]).toContain(text);
@@ -160,7 +162,7 @@ describe('what cannot start ends at once with one line', () => {
       },
     ],
   ];
-  test.each(cases)('and exit code 1: %s', async (_what, text, prepare) => {
+  test.each(cases)('case 16: and exit code 1: %s', async (_what, text, prepare) => {
     prepare();
     const one = run('--root', root);
     expect(await one.ended).toBe(1);
@@ -183,7 +185,7 @@ describe('what cannot start ends at once with one line', () => {
 });
 
 describe('a device whose cloud cannot be reached', () => {
-  test('runs what it ran before, and SIGTERM ends it with exit code 0 and no process left', async () => {
+  test('case 46: runs what it ran before, and SIGTERM ends it with exit code 0 and no process left', async () => {
     provision();
     await withComponent('sleep 3600 & exec sleep 3601');
     const one = run('--root', root);

@@ -15,6 +15,7 @@ import { type Nucleus, startNucleus } from './nucleus.ts';
 import { createLinuxPlatform } from './platform/linux/linux-platform.ts';
 import { createServiceNotifier } from './service-notifier.ts';
 import { storeVersion } from './store/device-store.ts';
+import type { ServiceEndpoints } from './uplink/aws-call.ts';
 import { readTlsMaterial } from './uplink/tls-material.ts';
 
 const logLimit = 10 * 1024 * 1024;
@@ -141,7 +142,9 @@ async function main(): Promise<void> {
       timers: systemTimers,
       ids: systemIds,
       log,
+      uid: process.getuid?.() ?? 0,
       environment: inheritedEnvironment(),
+      serviceEndpoints: serviceEndpoints(),
       onFatal: (error) => {
         log.error('the runtime cannot go on', { reason: messageOf(error) });
         console.error(`the runtime cannot go on: ${messageOf(error)}`);
@@ -244,6 +247,14 @@ function inheritedEnvironment(): Record<string, string> {
     if (value !== undefined) inherited[name] = value;
   }
   return inherited;
+}
+
+/** The variables by which every AWS SDK is told of services elsewhere. */
+function serviceEndpoints(): ServiceEndpoints {
+  const all = process.env['AWS_ENDPOINT_URL'];
+  const s3 = process.env['AWS_ENDPOINT_URL_S3'] ?? all;
+  const ecr = process.env['AWS_ENDPOINT_URL_ECR'] ?? all;
+  return { ...(s3 ? { s3 } : {}), ...(ecr ? { ecr } : {}) };
 }
 
 // Nothing else may keep the process alive, and nothing must let it die while it waits for the network.

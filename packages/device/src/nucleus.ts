@@ -3,15 +3,19 @@ import { type Clock, type Ids, type JsonObject, type Log, messageOf, type Timers
 import { toJson } from '@greensward/model/configuration';
 import { builtinComponents, emptyBuiltins, tokenExchangeService } from './builtin/builtin-components.ts';
 import { createComponentFiles } from './components/component-files.ts';
+import { createLocalFolders } from './components/local-folders.ts';
 import { retrying } from './components/retrying.ts';
 import { createCloudTime } from './configuration/cloud-time.ts';
 import type { DeviceConfig } from './configuration/device-config.ts';
 import { createLiveConfiguration } from './configuration/live-configuration.ts';
 import { createTokenExchange } from './credentials/token-exchange.ts';
+import { withSetRecipes } from './deployment/local-components.ts';
+import { createLocalDeployments } from './deployment/local-deployments.ts';
 import { DeploymentRunner } from './deployment/runner.ts';
 import type { RuntimeBuilds } from './deployment/runtime-builds.ts';
 import type { SpecContext } from './deployment/specs.ts';
 import type { Restart } from './deployment/stages.ts';
+import { type LocalControl, startLocalControl } from './ipc/local-control.ts';
 import { createComponentLogs } from './lifecycle/component-logs.ts';
 import { createLifecycle } from './lifecycle/lifecycle-engine.ts';
 import { openProcessRecord } from './lifecycle/process-record.ts';
@@ -21,9 +25,12 @@ import type { DeviceFacts } from './status/fleet-message.ts';
 import { StatusReporter } from './status/reporter.ts';
 import { openDeviceStore } from './store/device-store.ts';
 import type { ComponentSet } from './store/records.ts';
+import { createAwsCalls, type ServiceEndpoints } from './uplink/aws-call.ts';
 import { createCredentialProvider } from './uplink/credential-provider.ts';
+import { ecrLogin } from './uplink/ecr-login.ts';
 import { createDataPlane } from './uplink/https-data-plane.ts';
 import { createUplink } from './uplink/mqtt-uplink.ts';
+import { createS3Objects } from './uplink/s3-objects.ts';
 import type { TlsMaterial } from './uplink/tls-material.ts';
 
 /** The component by which a device runtime reports itself. */
@@ -42,8 +49,12 @@ export interface NucleusDeps {
   readonly timers: Timers;
   readonly ids: Ids;
   readonly log: Log;
+  /** The user that the runtime runs as, who may give it orders on this machine. */
+  readonly uid: number;
   /** The environment that components inherit, as the runtime itself has it. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Where AWS services are reached that are not AWS's own (`AWS_ENDPOINT_URL_S3` and the like). */
+  readonly serviceEndpoints: ServiceEndpoints;
   /** The runtime cannot go on; it is to end, and to be started again. */
   readonly onFatal: (error: unknown) => void;
   /**
@@ -96,15 +107,31 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     log,
   });
   const builtins = builtinComponents(config.region);
-  const files = createComponentFiles({
+  const aws = createAwsCalls({
+    config,
+    settings: own.current,
+    credentials: tokenExchange.credentials,
+    endpoints: deps.serviceEndpoints,
+    rootCa: tls.ca,
+    clock,
+    timers,
+  });
+  const disk = createComponentFiles({
     root: config.rootPath,
     dataPlane,
+    objects: createS3Objects(aws),
+    registryLogin: (registry, signal) => ecrLogin(aws, registry, signal),
     platform,
+    attributes: () => attributes(),
+    environment: deps.environment,
+    maxStoreBytes: () => own.current().maxStoreBytes,
     log,
     timers,
     ids,
     retryLimitMs: config.deploymentLimits.networkMs,
   });
+  const files = withSetRecipes(disk, store);
+  const folders = createLocalFolders({ root: config.rootPath, platform });
   const logs = createComponentLogs({
     folder: join(config.rootPath, 'logs'),
     clock,
@@ -156,7 +183,9 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     store,
     lifecycle,
     files,
+    folders,
     dataPlane,
+    region: config.region,
     get attributes() {
       return attributes();
     },
@@ -225,10 +254,36 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
   reporter.start();
   uplink.start();
 
+  const statuses = () => [...lifecycle.statuses(), ...runner.unloadable()];
+  const control = await startLocalControl({
+    rootPath: config.rootPath,
+    uid: deps.uid,
+    store,
+    deployments: createLocalDeployments({
+      store,
+      arrive: (arrival) => runner.arrive(arrival),
+      checkFolders: (recipes, artifacts) => folders.check(recipes, artifacts),
+      // A device whose clock is ahead must not overrule the deployments of the cloud.
+      clock: cloudTime,
+      ids,
+    }),
+    statuses,
+    request: (component, request) => lifecycle.request(component, request),
+    nucleus: { component: nucleusComponent, version: config.nucleusVersion },
+    timers,
+    ids,
+    log,
+  }).catch((error: unknown): LocalControl => {
+    // Components are worth more than orders given beside them.
+    log.error('the command line cannot reach this runtime', { reason: messageOf(error) });
+    return { close: async () => {} };
+  });
+
   return {
     config: own.current,
     onConnection: (listener) => void uplink.onConnection(listener),
     async stop() {
+      await control.close();
       // All at once: a status that waits for its answer ends with the uplink, a deployment that removes a component with the
       // lifecycle. Each takes nothing new from here on.
       await Promise.all([reporter.stop(), runner.stop(), uplink.stop(), lifecycle.stop()]);

@@ -80,3 +80,12 @@ export async function untilReady(
     );
   });
 }
+
+/** Asks a child of ours over its channel; it answers with the next message it sends. */
+export async function answerOf<T>(child: ChildProcess, question: string): Promise<T> {
+  const answered = once(child, 'message');
+  child.send(question);
+  const [answer]: readonly T[] = await answered;
+  if (answer === undefined) throw new Error(`no answer to ${question}`);
+  return answer;
+}

@@ -1,4 +1,6 @@
-import { Fault } from '@greensward/kit';
+import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Fault, isRetryable } from '@greensward/kit';
 import type { Operation } from '@greensward/protocol/service';
 import { signRequest } from '@greensward/protocol/sigv4';
 import {
@@ -10,7 +12,8 @@ import {
 } from '@greensward/protocol/walker';
 import type { DeviceEndpoints } from '../provision/config-yaml.ts';
 import { type Profile, readProfile } from './profile.ts';
-import { send } from './send.ts';
+import { open, readAll, send } from './send.ts';
+import { sentEvents } from './server-sent-events.ts';
 
 /** How far a rollout is, as our own API tells it. */
 export interface DeploymentProgress {
@@ -22,6 +25,20 @@ export interface DeploymentProgress {
   readonly executions: readonly { readonly thing: string; readonly status: string; readonly reason?: string }[];
 }
 
+/** How far a rollout is, without its things. */
+export type RolloutState = Pick<DeploymentProgress, 'status' | 'statusReason' | 'settled' | 'counts'>;
+
+/** What happens to a deployment: a change of a status, or how far it is now. */
+export type Followed =
+  | {
+      readonly kind: 'transition';
+      readonly subject: string;
+      readonly thing?: string;
+      readonly to: string;
+      readonly reason?: string;
+    }
+  | ({ readonly kind: 'rollout' } & RolloutState);
+
 /** The cloud, over its APIs, with the rights of its own profile. */
 export interface CloudClient {
   /** One AWS operation. An error answer is thrown as a Fault with the AWS exception name as code. */
@@ -32,6 +49,11 @@ export interface CloudClient {
   progress(deploymentId: string): Promise<DeploymentProgress>;
   /** Those that failed get it again: the things named, or all. How many that are. */
   retry(deploymentId: string, things?: readonly string[]): Promise<{ readonly things: number }>;
+  /**
+   * All that happened to a deployment and all that happens, each once; it does not end by itself. A connection that breaks
+   * is made anew and goes on where it was.
+   */
+  follow(deploymentId: string): AsyncIterable<Followed>;
   deviceEndpoints(): Promise<{ readonly endpoints: DeviceEndpoints; readonly rootCaPem: string }>;
 }
 
@@ -49,7 +71,7 @@ export async function openClient(dataFolder: string): Promise<CloudClient> {
 }
 
 function createClient(profile: Profile): CloudClient {
-  const signedSend = async (service: string, request: OutgoingRequest): Promise<IncomingResponse> => {
+  const signed = (service: string, request: OutgoingRequest): OutgoingRequest => {
     const unsigned = { ...request, headers: { ...request.headers, host: profile.endpoint.host } };
     const headers = signRequest(unsigned, {
       credentials: { accessKeyId: profile.accessKeyId, secretAccessKey: profile.secretAccessKey },
@@ -57,7 +79,19 @@ function createClient(profile: Profile): CloudClient {
       service,
       now: Date.now(),
     });
-    return send(profile.endpoint, { ...request, headers }, profile.caPem);
+    return { ...request, headers };
+  };
+  const signedSend = (service: string, request: OutgoingRequest): Promise<IncomingResponse> =>
+    send(profile.endpoint, signed(service, request), profile.caPem);
+  const stream = async (path: string, lastEventId: string | undefined): Promise<IncomingMessage> => {
+    const headers = {
+      accept: 'text/event-stream',
+      ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
+    };
+    const request = signed('greensward', { ...plain('GET', path), headers });
+    const response = await open(profile.endpoint, request, profile.caPem);
+    if (response.statusCode === 200) return response;
+    throw parseError(await readAll(profile.endpoint, response));
   };
   const own = async <T>(path: string, query = ''): Promise<T> => ask({ ...plain('GET', path), query });
   const ask = async <T>(request: OutgoingRequest): Promise<T> => {
@@ -96,8 +130,39 @@ function createClient(profile: Profile): CloudClient {
       const path = `/greensward/v1/deployments/${encodeURIComponent(deploymentId)}/retry`;
       return ask({ ...plain('POST', path), body: Buffer.from(JSON.stringify({ things }), 'utf8') });
     },
+    follow: (deploymentId) =>
+      followed((lastEventId) =>
+        stream(`/greensward/v1/deployments/${encodeURIComponent(deploymentId)}/events`, lastEventId),
+      ),
     deviceEndpoints: () => own('/greensward/v1/device-endpoints'),
   };
+}
+
+/** How often a stream is opened anew in a row, and how long to wait between. */
+const maxFailures = 10;
+const reopenMs = 500;
+
+async function* followed(
+  open: (lastEventId: string | undefined) => Promise<IncomingMessage>,
+): AsyncGenerator<Followed> {
+  let lastEventId: string | undefined;
+  for (let failures = 0; ; await sleep(reopenMs)) {
+    let response: IncomingMessage | undefined;
+    try {
+      response = await open(lastEventId);
+      for await (const { id, event, data } of sentEvents(response)) {
+        failures = 0;
+        lastEventId = id ?? lastEventId;
+        if (event === 'transition' || event === 'rollout') yield { ...JSON.parse(data), kind: event };
+      }
+    } catch (error) {
+      // What comes after the head of an answer is a broken connection, whatever Node calls it.
+      failures += 1;
+      if ((response === undefined && !isRetryable(error)) || failures >= maxFailures) throw error;
+    } finally {
+      response?.destroy();
+    }
+  }
 }
 
 function plain(method: string, path: string): OutgoingRequest {

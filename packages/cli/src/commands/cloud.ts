@@ -20,6 +20,10 @@ export function addCloudOptions(command: Command): Command {
     .option('--database <url>', 'postgres://... instead of the SQLite file in the data folder, see below')
     .option('--account <id>', 'account id in ARNs', '000000000000')
     .option('--region <region>', 'region in ARNs', 'us-east-1')
+    .option('--keep-jobs <days>', 'how long deployments that were replaced are kept, with their executions: 90')
+    .option('--keep-revisions <count>', 'how many revisions of a target are kept at most: 100')
+    .option('--keep-events <days>', 'how long events are kept: 90')
+    .option('--keep-audit <days>', 'how long it is kept who changed what: 90')
     .option('--insecure', 'plain HTTP on the API port although it listens off loopback')
     .addHelpText(
       'after',
@@ -35,10 +39,24 @@ export interface CloudStart {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** Options with one value, as the cloud's main has them too. */
+const valued = [
+  'api-port',
+  'device-port',
+  'mqtt-port',
+  'host',
+  'account',
+  'region',
+  'keep-jobs',
+  'keep-revisions',
+  'keep-events',
+  'keep-audit',
+];
+
 /** How the options are told to the cloud's main: the URL of a database, which may hold a password, not as an argument. */
 export function cloudStart(dataFolder: string, options: Readonly<Record<string, unknown>>): CloudStart {
   const args = [...cloudNodeFlags, require.resolve('@greensward/cloud/main'), '--data', dataFolder];
-  for (const name of ['api-port', 'device-port', 'mqtt-port', 'host', 'account', 'region']) {
+  for (const name of valued) {
     const value = options[name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())];
     // One argument: a value that starts with a dash is a value all the same.
     if (typeof value === 'string') args.push(`--${name}=${value}`);

@@ -9,6 +9,8 @@ import type { CoreDevice, InstalledComponent } from '../domain/devices/core-devi
 import type { Telemetry } from '../domain/devices/telemetry.ts';
 import type { IndexingConfiguration } from '../domain/fleet-index/indexing-configuration.ts';
 import type { ThingConnection } from '../domain/fleet-index/thing-connection.ts';
+import type { LoggedEvent } from '../domain/history/event.ts';
+import type { CountedFailure } from '../domain/history/failure-cause.ts';
 import type { ExecutionCancel } from '../domain/jobs/cancel-execution.ts';
 import type { Execution, ExecutionCounts, ExecutionStatus, Job, JobStatus } from '../domain/jobs/job.ts';
 import type { ProvisioningTemplate, ProvisioningTemplateVersion } from '../domain/provisioning/provisioning.ts';
@@ -25,6 +27,7 @@ import type {
 import type { ThingType } from '../domain/registry/thing-type.ts';
 import type { MessageToPublish } from '../ports/bus.ts';
 import type { KeyAndCertificate } from '../ports/certificate-authority.ts';
+import type { AuditRecord, EventFilter } from '../ports/history.ts';
 import type { Session, SessionCredentials } from '../ports/session-credentials.ts';
 import type { Page, PageRequest, StoredObject } from '../ports/storage.ts';
 import type { RolloutState } from './rollout-state.ts';
@@ -62,6 +65,29 @@ export interface App {
   readonly telemetry: TelemetryUseCases;
   readonly messages: MessageUseCases;
   readonly provisioning: ProvisioningUseCases;
+  readonly history: HistoryUseCases;
+}
+
+/** What happened to deployments and devices, and who changed what. */
+export interface HistoryUseCases {
+  /**
+   * Events after a number, oldest first; for a deployment that is there also how far it is, read at the same moment. Fails
+   * with `ResourceNotFoundException` for a deployment or thing of which there is nothing.
+   */
+  events(
+    filter: EventFilter,
+    after: number,
+    limit: number,
+  ): Promise<{ readonly events: readonly LoggedEvent[]; readonly more: boolean; readonly rollout?: RolloutState }>;
+  /** The number of the newest event; 0 before the first. */
+  head(): Promise<number>;
+  /** Tells that there may be something new, after the commit. Returns the function that ends it. */
+  onChange(listener: () => void): () => void;
+  rollout(deploymentId: string): Promise<{ readonly deployment: Deployment; readonly rollout: RolloutState }>;
+  /** Why executions failed, the most frequent cause first. */
+  failures(deploymentId: string): Promise<readonly CountedFailure[]>;
+  /** Newest first. */
+  audit(page: PageRequest): Promise<Page<AuditRecord>>;
 }
 
 export interface ThingUseCases {

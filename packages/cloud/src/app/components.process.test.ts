@@ -70,6 +70,19 @@ describe('creating a component version', () => {
     expect(docker.recipe).toContain('docker:alpine:3');
   });
 
+  test('an https: artifact is kept as it is, with its digest, for devices too; without one it is refused by its key', async () => {
+    const artifact = { Uri: 'https://example.com/tool.tar.gz', Unarchive: 'TAR', Algorithm: 'SHA-256' };
+    await expect(create(recipeOf('W', '1.0.0', [{ Artifacts: [artifact] }]))).rejects.toMatchObject({
+      code: 'ValidationException',
+      message: expect.stringContaining('Manifests[0].Artifacts[0].Digest'),
+    });
+    const Digest = createHash('sha256').update('').digest('base64');
+    const made = await create(recipeOf('W', '1.0.0', [{ Artifacts: [{ ...artifact, Digest }] }]));
+    expect(made.artifacts).toEqual([]);
+    const [resolved] = await resolve('W', { root: '==1.0.0' });
+    expect(JSON.parse(resolved?.recipe ?? '{}').Manifests[0].Artifacts[0]).toMatchObject({ ...artifact, Digest });
+  });
+
   test('the same version again conflicts, with the documented words', async () => {
     await create(recipeOf('Twice', '1.0.0'));
     await expect(create(recipeOf('Twice', '1.0.0'))).rejects.toMatchObject({

@@ -12,6 +12,7 @@ import { createDevices } from './devices.ts';
 import { createDynamicGroups } from './dynamic-groups.ts';
 import { createFleetIndex } from './fleet-index.ts';
 import { createGroups } from './groups.ts';
+import { createHistory } from './history.ts';
 import { createJobs } from './jobs.ts';
 import { createContentSweep, createObjects } from './objects.ts';
 import { createPolicies } from './policies.ts';
@@ -53,5 +54,6 @@ export function createApp(deps: AppDeps): App {
     telemetry: createTelemetry(deps),
     messages: { publish: (message) => deps.bus.publish({ kind: 'message', message }) },
     provisioning: createProvisioning(deps, rights),
+    history: createHistory(deps),
   };
 }

@@ -102,11 +102,12 @@ async function findArtifacts(tx: Tx, recipe: Recipe): Promise<ReadonlyMap<string
   for (const { uri } of recipe.manifests.flatMap((manifest) => manifest.artifacts)) {
     if (found.has(uri) || problems.has(uri)) continue;
     const location = parseArtifactUri(uri);
-    if (location.scheme === 'docker') continue;
-    if (location.scheme === 'greengrass') {
+    // Devices load these from where they are.
+    if (location.scheme === 'docker' || location.scheme === 'https') continue;
+    if (location.scheme !== 's3') {
       problems.set(
         uri,
-        'An artifact of scheme greengrass: cannot be uploaded; put the file into a bucket and name it as s3://bucket/key',
+        `An artifact of scheme ${location.scheme}: cannot be uploaded; put the file into a bucket and name it as s3://bucket/key`,
       );
       continue;
     }

@@ -84,7 +84,7 @@ export function createDeployments(deps: AppDeps): DeploymentUseCases {
     progress: (id) =>
       storage.read(async (tx) => {
         const deployment = await requireDeployment(tx, id);
-        return { deployment, ...(await rolloutState(tx, deployment.jobId)) };
+        return { deployment, ...(await rolloutState(tx, deployment)) };
       }),
   };
 }

@@ -22,7 +22,7 @@ export async function retryDeployment(
     const job = await requireRunning(tx, deployment);
     if (things === undefined) {
       await tx.jobs.update({ ...job, retryAfter: '' });
-      const { counts } = await rolloutState(tx, job.id);
+      const { counts } = await rolloutState(tx, deployment);
       return counts.FAILED + counts.REJECTED + counts.TIMED_OUT;
     }
     await refuseUnfit(tx, job, things);

@@ -1,8 +1,12 @@
+import type { Deployment, DeploymentStatus } from '../domain/deployment/deployment.ts';
 import type { ExecutionCounts, Job } from '../domain/jobs/job.ts';
 import type { Tx } from '../ports/storage.ts';
 
-/** How far a rollout is. */
+/** How far a deployment is. */
 export interface RolloutState {
+  readonly status: DeploymentStatus;
+  readonly statusReason?: string;
+  /** Things by the status of their newest execution. */
   readonly counts: ExecutionCounts;
   /**
    * No thing of the target is QUEUED or IN_PROGRESS, and none is still to get an execution. A thing that joins the target, or a
@@ -12,11 +16,11 @@ export interface RolloutState {
 }
 
 /** A few rows, however many things there are. */
-export async function rolloutState(tx: Tx, jobId: string): Promise<RolloutState> {
+export async function rolloutState(tx: Tx, { jobId, status, statusReason }: Deployment): Promise<RolloutState> {
   const counts = await tx.executions.counts(jobId);
   const job = await tx.jobs.get(jobId);
   const settled = counts.QUEUED + counts.IN_PROGRESS === 0 && !(await moreToCome(tx, job));
-  return { counts, settled };
+  return { status, ...(statusReason === undefined ? {} : { statusReason }), counts, settled };
 }
 
 /** While the rollout has not come to the last member, nobody knows how many are left. */

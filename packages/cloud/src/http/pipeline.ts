@@ -2,7 +2,9 @@ import { type Clock, Fault, type Ids, type Log, messageChain, type Timers } from
 import type { App } from '../app/app.ts';
 import type { Account } from '../app/context.ts';
 import { actionOf, sessionMay } from '../domain/access/session-permissions.ts';
+import type { AuditTrail } from '../ports/history.ts';
 import { assumedRoleArn } from './arns.ts';
+import { auditRecord } from './audit-record.ts';
 import type { Authenticate } from './authenticate.ts';
 import { readWhole } from './body.ts';
 import {
@@ -23,6 +25,7 @@ export interface Edge {
   readonly app: App;
   readonly account: Account;
   readonly endpoints: Endpoints;
+  readonly audit: AuditTrail;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly timers: Timers;
@@ -65,8 +68,10 @@ export async function serve(edge: Edge, arrival: Arrival): Promise<Answer> {
     const input = route.parse({ arrival, body, payloadHash, chunks });
     // 8 authorize
     authorize(route, input, caller, edge.account, arrival.address);
-    // 9 handle
-    const output = await route.handle(input, callOf(edge, arrival, caller, log, started));
+    // 9 handle; what an access key changes is recorded with its change
+    const handle = route.handle.bind(route, input, callOf(edge, arrival, caller, log, started));
+    const record = auditRecord(route, input, caller, { requestId, at: started, path: arrival.path });
+    const output = await (record === undefined ? handle() : edge.audit.during(record, handle));
     // 10 serialize
     const answer = route.serialize(output);
     note(log, 'served', arrival, route, caller, { status: answer.status, ms: edge.clock.now() - started });

@@ -4,10 +4,12 @@ import { iotJobsData } from '@greensward/protocol/iot-jobs-data';
 import { signedService } from '@greensward/protocol/sigv4';
 import type { App } from '../app/app.ts';
 import type { Account } from '../app/context.ts';
+import type { AuditTrail } from '../ports/history.ts';
 import { createAuthenticator } from './authenticate.ts';
 import { dataPlaneServices } from './data-plane/data-plane.ts';
 import { type Arrival, type Endpoints, headerOf, type ServiceRoutes } from './exchange.ts';
 import { greengrassService } from './greengrassv2/greengrassv2.ts';
+import { createEventStreams, type EventStreams } from './greensward/event-streams.ts';
 import { greenswardService, healthService } from './greensward/greensward.ts';
 import { iotService } from './iot/iot.ts';
 import { iotDataRoutes } from './iot-data/iot-data.ts';
@@ -23,6 +25,7 @@ export interface ServerDeps {
   readonly app: App;
   readonly account: Account;
   readonly endpoints: Endpoints;
+  readonly audit: AuditTrail;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly timers: Timers;
@@ -36,7 +39,8 @@ export function createApiServer(
   deps: ServerDeps & { readonly version: string },
   tls: TlsCertificate | undefined,
 ): HttpListener {
-  const services = servicesByScope();
+  const streams = createEventStreams({ history: deps.app.history, timers: deps.timers, log: deps.log });
+  const services = servicesByScope(streams);
   const health = healthService(deps.version, deps.clock.now());
   const service = ({ method, path, query, headers }: Arrival): ServiceRoutes => {
     if (path === healthPath && method === 'GET') return health;
@@ -48,7 +52,15 @@ export function createApiServer(
     throw new Fault('UnknownOperationException', `The service ${scope} is not served by Greensward, but ${served}`);
   };
   const edge = { ...deps, authenticate: createAuthenticator(deps.app.access), service };
-  return createListener((arrival) => serve(edge, arrival), deps, tls);
+  const listener = createListener((arrival) => serve(edge, arrival), deps, tls);
+  return {
+    ...listener,
+    close() {
+      // They would never end by themselves.
+      streams.close();
+      return listener.close();
+    },
+  };
 }
 
 /** What devices call: with a client certificate, but for pre-signed downloads. */
@@ -58,7 +70,7 @@ export function createDeviceServer(deps: ServerDeps, tls: TlsCertificate): HttpL
 }
 
 /** Current and older names of each service in credential scopes. */
-function servicesByScope(): ReadonlyMap<string, ServiceRoutes> {
+function servicesByScope(streams: EventStreams): ReadonlyMap<string, ServiceRoutes> {
   const iot = iotService();
   const data = restJsonService(iotData, iotDataRoutes('signed'));
   const jobsData = restJsonService(iotJobsData, iotJobsDataRoutes('signed'));
@@ -72,7 +84,7 @@ function servicesByScope(): ReadonlyMap<string, ServiceRoutes> {
     ['iotjobsdata', jobsData],
     ['s3', s3Service()],
     ['sts', stsService()],
-    ['greensward', greenswardService()],
+    ['greensward', greenswardService(streams)],
   ]);
 }
 

@@ -48,7 +48,11 @@ export interface DeviceBrokerDeps {
   readonly sessions?: SessionStore;
 }
 
-const pendingLimits = { maxBatch: 500, maxWaiting: 50_000 };
+/**
+ * Telling devices and answering them share this: with room for both in one list, a large rollout is told early, and not at the
+ * pace at which those who were told first come with their reports.
+ */
+export const pendingLimits = { maxBatch: 2000, maxWaiting: 50_000 };
 const deploymentShadow = `/shadow/name/${DEPLOYMENT_SHADOW}/`;
 
 /** Longer than a connection may take from its certificate's look-up to its CONNACK. */

@@ -16,7 +16,7 @@ import { executionView, summaryView } from './job-views.ts';
 type Nothing = 'say' | 'if-withdrawn';
 
 /** Things told in one go, and the pause after one that failed. */
-const maxBatch = 500;
+const maxBatch = 1000;
 const retryMs = 1000;
 
 /**

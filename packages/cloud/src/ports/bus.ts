@@ -34,6 +34,8 @@ export type CloudEvent =
   | { readonly kind: 'job-ended' }
   /** What the queries of dynamic thing groups look at may have changed. */
   | { readonly kind: 'things-changed' }
+  /** The event log grew, or a job changed. */
+  | { readonly kind: 'events' }
   /** Somebody published to MQTT clients. Not state: who is not connected now, and has no session, does not get it. */
   | { readonly kind: 'message'; readonly message: MessageToPublish }
   /** A certificate was deactivated, revoked, deleted or detached from its thing. */

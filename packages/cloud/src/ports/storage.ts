@@ -21,6 +21,7 @@ import type {
 } from '../domain/registry/registry.ts';
 import type { ShadowRecord } from '../domain/shadow/shadow-record.ts';
 import type { FleetIndexStore, ThingTypeStore } from './fleet-index.ts';
+import type { AuditStore, EventLog, FailureStore, RetentionStore } from './history.ts';
 import type { MqttSessions } from './mqtt-sessions.ts';
 
 /**
@@ -73,6 +74,10 @@ export interface Tx {
   readonly provisioning: ProvisioningStore;
   readonly rights: RightsStore;
   readonly mqttSessions: MqttSessions;
+  readonly events: EventLog;
+  readonly failures: FailureStore;
+  readonly audit: AuditStore;
+  readonly retention: RetentionStore;
 }
 
 export interface ThingStore {

@@ -1,9 +1,11 @@
 import type { Clock, Ids, Log, Timers } from '@greensward/kit';
 import type { Account } from '../app/context.ts';
+import type { Retention } from '../domain/history/retention.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { Storage } from '../ports/storage.ts';
 import { createDynamicGroupsTick } from './dynamic-groups-tick.ts';
 import { pruneTick } from './prune-tick.ts';
+import { createRetentionTick } from './retention-tick.ts';
 import { rolloutTick } from './rollout-tick.ts';
 import { createScheduler, type Task } from './scheduler.ts';
 import { sweepTick } from './sweep-tick.ts';
@@ -18,6 +20,7 @@ export interface TaskDeps {
   readonly ids: Ids;
   readonly log: Log;
   readonly account: Account;
+  readonly retention: Retention;
 }
 
 /**
@@ -34,6 +37,7 @@ export function startTasks(given: TaskDeps): { stop(): Promise<void> } {
   const timeouts = start({ name: 'timeouts', tick: () => timeoutTick(deps), maxIdleMs: 30_000 });
   const prune = start({ name: 'prune', tick: () => pruneTick(deps), maxIdleMs: 3_600_000 });
   const dynamicGroups = start({ name: 'dynamic-groups', tick: createDynamicGroupsTick(deps), maxIdleMs: 60_000 });
+  const retention = start({ name: 'retention', tick: createRetentionTick(deps), maxIdleMs: 3_600_000 });
   const unsubscribe = deps.bus.subscribe((event) => {
     if (event.kind === 'rollout') rollout.signal();
     if (event.kind === 'job-ended') sweep.signal();
@@ -42,7 +46,7 @@ export function startTasks(given: TaskDeps): { stop(): Promise<void> } {
   return {
     async stop() {
       unsubscribe();
-      await Promise.all([rollout, sweep, timeouts, prune, dynamicGroups].map((task) => task.stop()));
+      await Promise.all([rollout, sweep, timeouts, prune, dynamicGroups, retention].map((task) => task.stop()));
     },
   };
 }

@@ -22,6 +22,7 @@ function start() {
     clock: cloud.clock,
     log: silentLog,
     account: { accountId: '000000000000', region: 'us-east-1', partition: 'aws' },
+    retention: { jobsMs: Infinity, eventsMs: Infinity, auditMs: Infinity, revisions: Infinity },
     ids: { uuid: () => 'one', random: (bytes) => new Uint8Array(bytes) },
     timers: {
       monotonic: () => cloud.clock.now(),

@@ -19,28 +19,46 @@ function plan(...artifacts: readonly Record<string, unknown>[]) {
 
 const hash = { Digest: 'abc=', Algorithm: 'SHA-256' };
 
-test('an artifact lies under the last part of its URI; an archive goes to a folder without the last extension', () => {
-  const [file, archive] = plan(
+test('an artifact lies under the last part of its URI; an archive goes to a folder without its extension', () => {
+  const [file, zip, tar] = plan(
     { Uri: 'greengrass:com.example.A/1.0.0/run.py', ...hash },
     { Uri: 'GREENGRASS:models.v2.zip', Unarchive: 'ZIP', Permission: { Read: 'ALL', Execute: 'OWNER' }, ...hash },
-  );
+    { Uri: 's3://bucket/a/site.v3.tar.gz', Unarchive: 'TAR', ...hash },
+  ).files;
   expect(file).toEqual({
-    artifactName: 'com.example.A/1.0.0/run.py',
+    uri: 'greengrass:com.example.A/1.0.0/run.py',
+    origin: { scheme: 'greengrass', artifactName: 'com.example.A/1.0.0/run.py' },
     fileName: 'run.py',
     digest: 'abc=',
-    unpackTo: undefined,
+    unpack: undefined,
     permission: { read: 'OWNER', execute: 'NONE' },
   });
-  expect(archive).toMatchObject({ unpackTo: 'models.v2', permission: { read: 'ALL', execute: 'OWNER' } });
+  expect(zip).toMatchObject({
+    unpack: { format: 'ZIP', folder: 'models.v2' },
+    permission: { read: 'ALL', execute: 'OWNER' },
+  });
+  expect(tar).toMatchObject({
+    origin: { scheme: 's3', bucket: 'bucket', key: 'a/site.v3.tar.gz' },
+    unpack: { format: 'TAR', folder: 'site.v3' },
+  });
 });
 
 test.each([
-  ['s3://bucket/key', 'UNSUPPORTED_ARTIFACT_SCHEME', 'rewrites s3:// to greengrass:'],
-  ['docker:alpine:3', 'UNSUPPORTED_ARTIFACT_SCHEME', 'docker images are not supported'],
-])('%s is refused as %s', (Uri, code, text) => {
-  expect(() => plan({ Uri, ...hash })).toThrow(
-    expect.objectContaining({ code, message: expect.stringContaining(text) }),
-  );
+  ['x.tgz', 'TAR', 'x'],
+  ['x.tar', 'TAR', 'x'],
+  ['x.TAR.GZ', 'TAR', 'x'],
+  ['.tar.gz', 'TAR', '.tar'],
+  ['x.tar.gz', 'ZIP', 'x.tar'],
+  ['x', 'ZIP', 'x'],
+])('%s as %s is unpacked to %s', (name, Unarchive, folder) => {
+  expect(plan({ Uri: `greengrass:${name}`, Unarchive, ...hash }).files[0]?.unpack?.folder).toBe(folder);
+});
+
+test('an image is no file', () => {
+  expect(plan({ Uri: 'docker:alpine:3' }, { Uri: 'greengrass:x', ...hash })).toMatchObject({
+    images: ['alpine:3'],
+    files: [{ fileName: 'x' }],
+  });
 });
 
 test.each([
@@ -63,7 +81,7 @@ test.each([
   expect(() => plan(...artifacts)).toThrow(Fault);
 });
 
-test('a digest needs an algorithm, and one that is there', () => {
+test('case 88: a digest needs an algorithm, and one that is there', () => {
   expect(() => plan({ Uri: 'greengrass:x', Digest: 'abc=' })).toThrow(
     expect.objectContaining({ code: 'RECIPE_MISSING_ARTIFACT_HASH_ALGORITHM' }),
   );

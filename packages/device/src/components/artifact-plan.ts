@@ -2,46 +2,57 @@ import { Fault } from '@greensward/kit';
 import { type Artifact, type Manifest, parseArtifactUri } from '@greensward/model/recipe';
 import type { FilePermission } from '../platform/platform.ts';
 
+/** From where an artifact comes. `file`: it is put there by a local deployment. */
+export type ArtifactOrigin =
+  | { readonly scheme: 'greengrass'; readonly artifactName: string }
+  | { readonly scheme: 's3'; readonly bucket: string; readonly key: string }
+  | { readonly scheme: 'https'; readonly url: string }
+  | { readonly scheme: 'file'; readonly path: string };
+
 /** One artifact as it is to be on disk. */
 export interface PlannedArtifact {
-  /** The name below the component version in GetComponentVersionArtifact. */
-  readonly artifactName: string;
+  readonly uri: string;
+  readonly origin: ArtifactOrigin;
   readonly fileName: string;
   /** Base64 of SHA-256; absent for a file that can only have been put there by hand. */
   readonly digest: string | undefined;
-  /** The folder name that a ZIP is unpacked to. */
-  readonly unpackTo: string | undefined;
+  /** How it is unpacked, and the name of the folder. */
+  readonly unpack: { readonly format: 'ZIP' | 'TAR'; readonly folder: string } | undefined;
   readonly permission: FilePermission;
 }
 
-/**
- * What the artifacts of a manifest mean on disk. Throws a Fault with a `DeploymentErrorCode` for a scheme this runtime does not
- * load, two artifacts with one file name (all lie in one flat folder), and a hash other than SHA-256.
- */
-export function planArtifacts(manifest: Manifest): readonly PlannedArtifact[] {
-  const plan = manifest.artifacts.map(planArtifact);
-  refuseTwice(plan.map(({ fileName }) => fileName));
-  refuseTwice(plan.flatMap(({ unpackTo }) => unpackTo ?? []));
-  return plan;
+/** What the artifacts of a manifest mean: files on disk, and images for the docker program. */
+export interface ArtifactPlan {
+  readonly files: readonly PlannedArtifact[];
+  readonly images: readonly string[];
 }
 
-function planArtifact(artifact: Artifact): PlannedArtifact {
-  const uri = parseArtifactUri(artifact.uri);
-  if (uri.scheme === 's3') {
-    const why =
-      'this device loads artifacts from its own cloud, which rewrites s3:// to greengrass: in the recipes it serves';
-    throw new Fault('UNSUPPORTED_ARTIFACT_SCHEME', `${artifact.uri}: ${why}`);
+/**
+ * What the artifacts of a manifest mean. Throws a Fault with a `DeploymentErrorCode` for two artifacts with one file name (all
+ * lie in one flat folder), and a hash other than SHA-256.
+ */
+export function planArtifacts(manifest: Manifest): ArtifactPlan {
+  const files: PlannedArtifact[] = [];
+  const images: string[] = [];
+  for (const artifact of manifest.artifacts) {
+    const uri = parseArtifactUri(artifact.uri, { localFiles: true });
+    if (uri.scheme === 'docker') {
+      images.push(uri.image);
+      continue;
+    }
+    const { fileName, ...origin } = uri;
+    files.push({
+      uri: artifact.uri,
+      origin,
+      fileName,
+      digest: digestOf(artifact),
+      unpack: unpackOf(artifact, fileName),
+      permission: artifact.permission,
+    });
   }
-  if (uri.scheme === 'docker') {
-    throw new Fault('UNSUPPORTED_ARTIFACT_SCHEME', `${artifact.uri}: docker images are not supported by this device`);
-  }
-  return {
-    artifactName: uri.artifactName,
-    fileName: uri.fileName,
-    digest: digestOf(artifact),
-    unpackTo: artifact.unarchive === 'ZIP' ? withoutExtension(uri.fileName) : undefined,
-    permission: artifact.permission,
-  };
+  refuseTwice(files.map(({ fileName }) => fileName));
+  refuseTwice(files.flatMap(({ unpack }) => unpack?.folder ?? []));
+  return { files, images };
 }
 
 function digestOf(artifact: Artifact): string | undefined {
@@ -52,6 +63,13 @@ function digestOf(artifact: Artifact): string | undefined {
   if (artifact.algorithm.toUpperCase() === 'SHA-256') return artifact.digest;
   const problem = `${artifact.uri}: the hash algorithm ${artifact.algorithm} is not available, SHA-256 is`;
   throw new Fault('HASHING_ALGORITHM_UNAVAILABLE', problem);
+}
+
+function unpackOf({ unarchive }: Artifact, fileName: string): PlannedArtifact['unpack'] {
+  if (unarchive === 'NONE') return undefined;
+  // `site.tar.gz` has two extensions that are one.
+  const folder = withoutExtension(unarchive === 'TAR' ? fileName.replace(/(?<=.\.tar)\.(gz|tgz)$/i, '') : fileName);
+  return { format: unarchive, folder };
 }
 
 /** `models.v2.zip` -> `models.v2`. A name that is nothing but an extension stays whole. */

@@ -8,7 +8,9 @@ import { type Ids, silentLog } from '@greensward/kit';
 import { systemTimers } from '@greensward/kit/node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createArtifactTransfer } from '../uplink/artifact-transfer.ts';
-import { artifactSize, type FetchDeps, fetchFile } from './fetch-file.ts';
+import type { OpenOrigin } from './artifact-origin.ts';
+import { artifactSize, fetchFile } from './fetch-file.ts';
+import type { RetryDeps } from './retrying.ts';
 
 const content = randomFillSync(Buffer.alloc(3_000_000));
 const digest = createHash('sha256').update(content).digest('base64');
@@ -17,7 +19,8 @@ const ids: Ids = { uuid: () => 'id', random: (bytes) => new Uint8Array(bytes) };
 
 let folder: string;
 let server: Server;
-let deps: FetchDeps;
+let deps: RetryDeps;
+let origin: OpenOrigin;
 /** How the next requests for the file end; after that all is well. */
 let troubles: ('error' | 'truncated' | 'garbled')[];
 let starts: number[];
@@ -33,8 +36,12 @@ beforeEach(async () => {
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   const timers = { ...systemTimers, after: (ms: number, task: () => void) => systemTimers.after(ms / 100, task) };
   const transfer = createArtifactTransfer('', { ...systemTimers });
-  const artifactUrl = async (_arn: string, name: string) => `http://127.0.0.1:${port}/${name}`;
-  deps = { dataPlane: { artifactUrl, ...transfer }, timers, ids, log: silentLog, retryLimitMs: 60_000 };
+  const url = `http://127.0.0.1:${port}/big.bin`;
+  origin = {
+    size: (signal) => transfer.size(url, signal),
+    download: (start, signal) => transfer.download(url, start, signal),
+  };
+  deps = { timers, ids, log: silentLog, retryLimitMs: 60_000 };
 });
 afterEach(async () => {
   server.closeAllConnections();
@@ -60,8 +67,8 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
 function file() {
   const part = join(folder, 'parts', 'big.bin');
   return {
-    componentArn: 'arn',
-    artifactName: 'big.bin',
+    name: 'big.bin',
+    origin,
     digest,
     size: content.length,
     part,
@@ -71,7 +78,7 @@ function file() {
 
 test('a file arrives whole over errors and broken connections, each time from where it was', async () => {
   troubles = ['error', 'truncated', 'error', 'truncated'];
-  expect(await artifactSize(deps, 'arn', 'big.bin', never)).toBe(content.length);
+  expect(await artifactSize(deps, 'big.bin', origin, never)).toBe(content.length);
   await fetchFile(deps, file(), never);
   expect(content.equals(await readFile(join(folder, 'big.bin')))).toBe(true);
   expect(starts.length).toBe(5);

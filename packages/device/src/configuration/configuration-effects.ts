@@ -18,6 +18,7 @@ const live = [
   'platformOverride',
   's3EndpointType',
   'fleetStatusIntervalMs',
+  'maxStoreBytes',
   'interpolateComponentConfiguration',
   'deploymentConfigurationTimeSource',
   'deploymentLimits',

@@ -75,6 +75,8 @@ export interface DeviceConfig extends NucleusParameters {
   };
   /** The version of aws.greengrass.Nucleus that this runtime reports. */
   readonly nucleusVersion: string;
+  /** `componentStoreMaxSizeBytes`: the most bytes of artifacts, as loaded and unpacked. */
+  readonly maxStoreBytes: number;
   /** Keys that are there but have no effect here, for one warning each. */
   readonly ignored: readonly string[];
 }

@@ -171,6 +171,7 @@ describe('a change of a parameter', () => {
     [{ httpClient: { socketTimeoutMs: 1 } }, none],
     [{ platformOverride: { a: 'b' } }, none],
     [{ s3EndpointType: 'REGIONAL' }, none],
+    [{ componentStoreMaxSizeBytes: 5 }, none],
     [{ fleetStatus: { periodicStatusPublishIntervalSeconds: 100_000 } }, none],
     [{ interpolateComponentConfiguration: true }, none],
     [{ deploymentConfigurationTimeSource: 'deploymentProcessingTime' }, none],

@@ -48,6 +48,7 @@ const key = (name: string) => `services.aws.greengrass.Nucleus.configuration.${n
 describe('config.yaml of the reference nucleus', () => {
   test('is read in every field', () => {
     expect(readDeviceConfig(complete, {})).toEqual({
+      maxStoreBytes: 10_000_000_000,
       rootPath: '/greengrass/v2',
       thingName: 'core-01',
       certificatePath: '/greengrass/v2/device.pem.crt',
@@ -90,6 +91,13 @@ describe('config.yaml of the reference nucleus', () => {
       nucleusVersion: '2.17.0',
       ignored: [],
     });
+  });
+
+  test('takes componentStoreMaxSizeBytes as a number or a text, and refuses what is no size', () => {
+    const of = (size: string) => complete.replace(/^(\s+)mqtt:/m, `$1componentStoreMaxSizeBytes: ${size}\n$1mqtt:`);
+    expect(readDeviceConfig(of('1000'), {}).maxStoreBytes).toBe(1000);
+    expect(readDeviceConfig(of('"20000000000"'), {}).maxStoreBytes).toBe(20_000_000_000);
+    expect(() => readDeviceConfig(of('0'), {})).toThrow('componentStoreMaxSizeBytes');
   });
 
   test('takes keys in any case and numbers written as texts', () => {

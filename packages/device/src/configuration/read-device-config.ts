@@ -65,6 +65,7 @@ export function readDeviceConfig(
     },
     ...nucleusParameters(configuration),
     nucleusVersion: overrides.version ?? nucleusVersionOf(nucleus),
+    maxStoreBytes: configuration.integer('componentStoreMaxSizeBytes', 10_000_000_000, 1, Number.MAX_SAFE_INTEGER),
     ignored: [],
   };
   return { ...config, ignored: tree.unread() };

@@ -1,7 +1,13 @@
 import { type Clock, Fault, type Ids, type Json, type JsonObject, type Log, type Timers } from '@greensward/kit';
 import { createComponentTokens } from './component-tokens.ts';
 import { type CredentialEndpoint, startCredentialEndpoint } from './credential-endpoint.ts';
-import { CredentialSource, type ErrorTimes, type ProviderAnswer, standardErrorTimes } from './credential-source.ts';
+import {
+  CredentialSource,
+  type Credentials,
+  type ErrorTimes,
+  type ProviderAnswer,
+  standardErrorTimes,
+} from './credential-source.ts';
 
 export interface TokenExchangeDeps {
   readonly ask: (signal: AbortSignal) => Promise<ProviderAnswer>;
@@ -21,6 +27,8 @@ export interface TokenExchange {
   configure(configuration: JsonObject | undefined): Promise<void>;
   /** Variables of a component's processes; all components get them, as in the reference, where the service is on. */
   environment(component: string): Readonly<Record<string, string>>;
+  /** The credentials of the role for the runtime itself, whether the service is on or not. Throws a Fault when there are none. */
+  credentials(signal: AbortSignal): Promise<Credentials>;
   /** Role alias or endpoint have changed. */
   forget(): void;
   /** The device is connected: refusals for want of a network are forgotten. */
@@ -62,6 +70,15 @@ export function createTokenExchange(deps: TokenExchangeDeps): TokenExchange {
       const token = tokens.tokenOf(component);
       const uri = endpoint === undefined ? {} : { AWS_CONTAINER_CREDENTIALS_FULL_URI: endpoint.url };
       return { SVCUID: token, AWS_CONTAINER_AUTHORIZATION_TOKEN: token, ...uri };
+    },
+    async credentials(signal) {
+      const answer = await source.get();
+      signal.throwIfAborted();
+      if ('credentials' in answer) return answer.credentials;
+      const ofService = answer.status === 0 || answer.status >= 500;
+      const code = ofService ? 'CREDENTIAL_ENDPOINT_SERVER_ERROR' : 'CREDENTIAL_ENDPOINT_AUTH_FAILURE';
+      // No network, no service: another time there may be.
+      throw new Fault(code, `no credentials of the role: ${answer.message}`, { retryable: ofService });
     },
     forget: () => source.forgetAll(),
     connected: () => source.forgetErrors(),

@@ -1,3 +1,4 @@
+import { parseRecipe } from '@greensward/model/recipe';
 import { describe, expect, test } from 'vitest';
 import type { BootstrapOutcome } from '../lifecycle/lifecycle.ts';
 import { deployed, document, TestDevice } from './testing/test-device.ts';
@@ -134,6 +135,46 @@ describe('a deployment with bootstrap steps', () => {
     await device.off();
     expect(device.events).toEqual(['App 2.0.0', 'App 2.0.0', 'Other 1.0.0', 'restart']);
     expect(device.runs()).toEqual(wanted);
+  });
+});
+
+describe('a local deployment', () => {
+  const id = '00000000-0000-4000-8000-00000000000';
+  const request = (version: string, failureHandlingPolicy = 'DO_NOTHING') => ({
+    add: { Mine: version },
+    remove: [],
+    configuration: {},
+    runWith: {},
+    recipeFolder: '/recipes',
+    failureHandlingPolicy,
+  });
+  const recipe = (version: string) =>
+    parseRecipe(
+      JSON.stringify({
+        RecipeFormatVersion: '2020-01-25',
+        ComponentName: 'Mine',
+        ComponentVersion: version,
+        Manifests: [{ Lifecycle: { Run: 'run', Bootstrap: 'prepare' } }],
+      }),
+    );
+
+  test('runs the bootstrap steps of recipes that only its folder has, and can be cancelled while components change', async () => {
+    const device = new TestDevice();
+    device.localRecipes = [recipe('1.0.0')];
+    await deployed((it) => it.local(`${id}1`, request('1.0.0')), device);
+    expect(device.events).toEqual(['Mine 1.0.0', 'restart']);
+    expect(device.runs()).toEqual({ Mine: '1.0.0' });
+    device.localRecipes = [recipe('2.0.0')];
+    device.hangs = ({ version }) => version === '2.0.0';
+    device.start();
+    device.local(`${id}2`, request('2.0.0'));
+    await device.rest();
+    expect(device.set()).toEqual({ Mine: '2.0.0' });
+    device.cancelLocal(`${id}2`);
+    await device.rest();
+    await device.off();
+    expect(device.runs()).toEqual({ Mine: '1.0.0' });
+    expect(device.store.localDeployments().map(({ outcome }) => outcome?.status)).toEqual(['SUCCEEDED', 'CANCELED']);
   });
 });
 

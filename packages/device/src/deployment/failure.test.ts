@@ -40,7 +40,7 @@ describe('an error as a status tells it', () => {
   });
 });
 
-test('broken components are named with their reasons, and typed by who made them', () => {
+test('case 113: broken components are named with their reasons, and typed by who made them', () => {
   const broken = (name: string, reason?: string): ComponentStatus => ({
     name,
     version: '1.0.0',

@@ -36,6 +36,8 @@ export class DeploymentJournal {
     const { source } = record;
     // Of a job nothing is reported: CANCELED is the cloud's word. Should the cloud hand it out after all, it is run.
     if (source.kind === 'job') this.deps.store.deleteDeployment(record.key);
+    else if (source.kind === 'local')
+      this.close(record, { source, status: 'CANCELED', deploymentId: source.deploymentId });
     else this.close(record, { source, status: 'CANCELED', configurationArn: source.configurationArn });
   }
 

@@ -32,6 +32,7 @@ class Bench {
       dataPlane: { ...plane, thingGroups: async () => this.groups },
       files: this.files,
       attributes: { os: 'linux' },
+      region: 'us-east-1',
       nucleus: { component: 'aws.greengrass.Nucleus', version: '2.18.0' },
       running: (name) => this.current.get(name)?.version,
       retrying: (work) => work(),
@@ -212,7 +213,7 @@ describe('the set a deployment makes', () => {
     expect(bench.files.stored()).not.toContain('aws.greengrass.TokenExchangeService@2.0.3');
   });
 
-  test('gives a root the runWith of its document, whole, and leaves others what they have', async () => {
+  test('case 54: gives a root the runWith of its document, whole, and leaves others what they have', async () => {
     const bench = new Bench();
     const runWith = { posixUser: 'one' };
     bench.current = new Map([
@@ -269,7 +270,7 @@ describe('preparing ends', () => {
     expect(running).toBe(0);
   });
 
-  test('with the reason of an abort', async () => {
+  test('case 109: with the reason of an abort', async () => {
     const bench = new Bench();
     const abort = new AbortController();
     const reason = new Error('cancelled');

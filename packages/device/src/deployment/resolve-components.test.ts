@@ -36,6 +36,7 @@ function bench(running: Readonly<Record<string, string>> = {}): Bench {
     deps: {
       files,
       attributes: { os: 'linux' },
+      region: 'us-east-1',
       nucleus: { component: 'aws.greengrass.Nucleus', version: '2.18.0' },
       builtins: new Map(),
       running: (name) => running[name],
@@ -85,7 +86,7 @@ describe('components are asked for one by one', () => {
     expect(it.files.stored()).toEqual(['App@1.0.0', 'Lib@1.4.0']);
   });
 
-  test('with the version that runs where it fits, else with the highest on disk that does', async () => {
+  test('case 84: with the version that runs where it fits, else with the highest on disk that does', async () => {
     const it = bench({ Lib: '1.0.0' });
     await stored(it, 'Lib', '1.0.0');
     await stored(it, 'Lib', '1.2.0');
@@ -100,14 +101,14 @@ describe('components are asked for one by one', () => {
 });
 
 describe('when the cloud does not answer', () => {
-  test('it is asked again while nothing on the device fits', async () => {
+  test('case 85: it is asked again while nothing on the device fits', async () => {
     const it = bench();
     it.failures.push(down(), down());
     expect(await versions(it, root('Lib', '1.0.0'))).toEqual(['Lib@1.0.0']);
     expect(it.retries).toBe(2);
   });
 
-  test('a version on the device stands in at once', async () => {
+  test('case 84: a version on the device stands in at once', async () => {
     const it = bench();
     await stored(it, 'Lib', '1.0.0');
     it.failures.push(down());

@@ -40,7 +40,7 @@ describe('groups after a deployment', () => {
     });
   });
 
-  test('one that was left is dropped; what was deployed to the thing or on it is never left', () => {
+  test('case 75: one that was left is dropped; what was deployed to the thing or on it is never left', () => {
     const after = groupsAfter(documentOf('thinggroup/x', {}), 'thinggroup/x', before, []);
     expect(names(after)).toEqual(['LOCAL_DEPLOYMENT', 'thing/core', 'thinggroup/x']);
   });

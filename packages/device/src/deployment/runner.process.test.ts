@@ -8,6 +8,7 @@ import { temporaryFolder } from '@greensward/testkit/temporary-folder';
 import { until } from '@greensward/testkit/until';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createComponentFiles } from '../components/component-files.ts';
+import { onlyFiles } from '../components/testing/only-files.ts';
 import { createLifecycle } from '../lifecycle/lifecycle-engine.ts';
 import { createLinuxPlatform } from '../platform/linux/linux-platform.ts';
 import { type DeviceStore, openDeviceStore } from '../store/device-store.ts';
@@ -89,7 +90,15 @@ class Device {
         })();
       },
     };
-    const files = createComponentFiles({ root, dataPlane, platform, log, timers: systemTimers, ids: systemIds });
+    const files = createComponentFiles({
+      ...onlyFiles,
+      root,
+      dataPlane,
+      platform,
+      log,
+      timers: systemTimers,
+      ids: systemIds,
+    });
     const lifecycle = createLifecycle({
       platform,
       timers: systemTimers,
@@ -105,6 +114,8 @@ class Device {
       files,
       dataPlane,
       attributes: platform.attributes(),
+      region: 'us-east-1',
+      folders: { recipes: async () => [], importArtifacts: async () => {} },
       nucleus: { component: 'aws.greengrass.Nucleus', version: '2.18.0' },
       running: (name) => store.components().get(name)?.version,
       retrying: (work) => work(),
@@ -197,7 +208,7 @@ describe('a deployment that changes nothing a component runs with', () => {
     device.recipe('Reads', { Run: `${serve} # {configuration:/used}` }, { ComponentConfiguration });
   });
 
-  test('restarts nothing: the same document, a configuration nobody runs with, limits', async () => {
+  test('cases 32, 34: restarts nothing: the same document, a configuration nobody runs with, limits', async () => {
     await device.deploy({ Plain: {}, Reads: {} });
     const ended = [
       await device.deploy({ Plain: {}, Reads: {} }),
@@ -209,11 +220,23 @@ describe('a deployment that changes nothing a component runs with', () => {
     expect(device.lines('Reads').length).toBe(1);
   });
 
-  test('restarts only what uses the value that changed', async () => {
+  test('case 32: restarts only what uses the value that changed', async () => {
     await device.deploy({ Plain: {}, Reads: {} });
     await device.deploy({ Plain: {}, Reads: merge({ used: 2 }) });
     expect(device.lines('Plain').length).toBe(1);
     expect(device.lines('Reads').length).toBe(2);
+  });
+
+  test('case 93: a value of a dependency that changes in the same deployment is what its depender starts with', async () => {
+    const ComponentConfiguration = { DefaultConfiguration: { port: 1 } };
+    device.recipe('Broker', { Run: serve }, { ComponentConfiguration });
+    const ComponentDependencies = { Broker: { VersionRequirement: '*' } };
+    const Run = 'echo {Broker:configuration:/port} >> ports; exec sleep 3600';
+    device.recipe('Client', { Run }, { ComponentDependencies });
+    await device.deploy({ Client: {}, Broker: {} });
+    await device.deploy({ Client: {}, Broker: merge({ port: 2 }) });
+    expect(device.lines('Client', 'ports')).toEqual(['1', '2']);
+    expect(device.lines('Broker').length).toBe(1);
   });
 
   test('says once of each component that its limits are not enforced', async () => {
@@ -270,7 +293,7 @@ describe('the user of a component', () => {
   );
 
   test.runIf(isRoot)(
-    'changes with the deployment that says so, which restarts the component and hands over its files',
+    'case 55: changes with the deployment that says so, which restarts the component and hands over its files',
     async () => {
       device.recipe('Own', { Run: 'id -un >> who; exec sleep 3600' });
       await device.deploy({ Own: {} });

@@ -21,7 +21,7 @@ describe('a deployment', () => {
     await device.off();
   });
 
-  test('keeps the components of the other groups of the device, and drops those of a group it has left', async () => {
+  test('cases 72, 73: keeps the components of the other groups of the device, and drops those of a group it has left', async () => {
     const device = new TestDevice();
     device.groups = ['line', 'plant'];
     await deployed((it) => it.job('j1', 1, document('line', 1, { App: '1.0.0' })), device);
@@ -32,7 +32,7 @@ describe('a deployment', () => {
     expect(device.set()).toEqual({ Other: '1.0.0' });
   });
 
-  test('keeps everything when the cloud will not say which groups the device is in', async () => {
+  test('case 77: keeps everything when the cloud will not say which groups the device is in', async () => {
     const device = new TestDevice();
     await deployed((it) => it.job('j1', 1, document('line', 1, { App: '1.0.0' })), device);
     device.groups = 'denied';
@@ -80,7 +80,7 @@ describe('a deployment', () => {
     expect(device.store.owedStatuses().at(-1)?.failure?.errorTypes).toEqual(['USER_COMPONENT_ERROR']);
   });
 
-  test('whose component breaks is left as it is under DO_NOTHING', async () => {
+  test('case 103: whose component breaks is left as it is under DO_NOTHING', async () => {
     const device = new TestDevice((spec) => spec.version === '2.0.0');
     await deployed(
       (it) => it.job('j1', 1, document('line', 1, { App: '2.0.0' }, { failureHandlingPolicy: 'DO_NOTHING' })),
@@ -88,6 +88,26 @@ describe('a deployment', () => {
     );
     expect(device.set()).toEqual({ App: '2.0.0', Lib: '1.4.0' });
     expect(device.statuses()).toEqual(['IN_PROGRESS', 'FAILED_ROLLBACK_NOT_REQUESTED']);
+  });
+
+  test('case 102: that is the first and whose component breaks is rolled back to the empty device', async () => {
+    const device = new TestDevice(() => true);
+    await deployed((it) => it.job('j1', 1, document('line', 1, { App: '1.0.0' })), device);
+    expect([device.set(), device.runs()]).toEqual([{}, {}]);
+    expect(device.statuses()).toEqual(['IN_PROGRESS', 'FAILED_ROLLBACK_COMPLETE']);
+  });
+
+  test('case 110: leaves on disk what runs and what ran before it, and nothing older', async () => {
+    const device = new TestDevice();
+    for (const [revision, version] of ['1.0.0', '2.0.0', '3.0.0', '2.0.0'].entries()) {
+      const at = revision + 1;
+      await deployed((it) => it.job(`j${at}`, at, document('line', at, { App: version })), device);
+      const apps = device.files.stored().filter((stored) => stored.startsWith('App@'));
+      expect(apps).toEqual(
+        [['App@1.0.0'], ['App@1.0.0', 'App@2.0.0'], ['App@2.0.0', 'App@3.0.0'], ['App@2.0.0', 'App@3.0.0']][revision],
+      );
+    }
+    expect(device.runs()).toMatchObject({ App: '2.0.0' });
   });
 
   test('whose rollback breaks too ends in FAILED_UNABLE_TO_ROLLBACK with the first cause', async () => {
@@ -115,7 +135,7 @@ describe('a deployment', () => {
     expect(device.statuses().slice(2)).toEqual(['REJECTED']);
   });
 
-  test('that is delivered twice runs once; queued again later it runs again', async () => {
+  test('case 64: that is delivered twice runs once; queued again later it runs again', async () => {
     const device = new TestDevice();
     const content = document('line', 1, { App: '1.0.0' });
     await deployed((it) => [it.job('j1', 1, content), it.job('j1', 1, content)], device);
@@ -130,7 +150,7 @@ describe('a deployment', () => {
     expect(device.store.owedStatuses()[0]?.failure?.errorStack).toContain('DEPLOYMENT_DOCUMENT_PARSE_ERROR');
   });
 
-  test('that requires a capability nobody has fails before anything changes', async () => {
+  test('case 66: that requires a capability nobody has fails before anything changes', async () => {
     const device = await deployed((it) =>
       it.job('j1', 1, document('line', 1, {}, { requiredCapabilities: ['TIME_TRAVEL'] })),
     );
@@ -139,7 +159,7 @@ describe('a deployment', () => {
 });
 
 describe('cancelling', () => {
-  test('a job that still prepares changes nothing and reports nothing more', async () => {
+  test('case 109: a job that still prepares changes nothing and reports nothing more', async () => {
     const device = new TestDevice();
     device.start();
     device.job('j1', 1, document('line', 1, { App: '1.0.0' }));
@@ -191,7 +211,7 @@ describe('what does not go well', () => {
     await device.off();
   });
 
-  test('a rollback restores what it can when one component before it could not run, and does not count that', async () => {
+  test('case 104: a rollback restores what it can when one component before it could not run, and does not count that', async () => {
     const device = new TestDevice((spec) => spec.version === '2.0.0');
     await deployed((it) => it.job('j1', 1, revision(1, { App: '1.0.0', Other: '1.0.0' })), device);
     device.files.damaged.add('Other@1.0.0');
@@ -201,7 +221,7 @@ describe('what does not go well', () => {
     expect(device.statuses().at(-1)).toBe('FAILED_ROLLBACK_COMPLETE');
   });
 
-  test('a rollback does not wait for what depends on a component that was BROKEN before', async () => {
+  test('case 104: a rollback does not wait for what depends on a component that was BROKEN before', async () => {
     let libBreaks = false;
     const device = new TestDevice((spec) => spec.version === '2.0.0' || (libBreaks && spec.name === 'Lib'));
     await deployed((it) => it.job('j1', 1, revision(1, { App: '1.0.0' })), device);
@@ -226,7 +246,7 @@ describe('what does not go well', () => {
     await device.off();
   });
 
-  test('failed deployments leave the last good versions and those of the latest failure on disk', async () => {
+  test('case 111: failed deployments leave the last good versions and those of the latest failure on disk', async () => {
     const device = new TestDevice((spec) => spec.version === '2.0.0');
     await deployed((it) => it.job('j1', 1, revision(1, { App: '1.0.0' })), device);
     device.files.fetch = async (recipe) => {
@@ -331,6 +351,31 @@ describe('a power cut at any commit', () => {
       }
     });
   }
+
+  test('loses no local deployment that was taken', async () => {
+    const request = {
+      add: { Other: '1.0.0' },
+      remove: [],
+      configuration: {},
+      runWith: {},
+      failureHandlingPolicy: 'ROLLBACK',
+    };
+    for (let commits = 1; ; commits++) {
+      const device = new TestDevice();
+      await deployed((it) => it.job('j1', 1, document('line', 1, { App: '1.0.0' })), device);
+      const before = device.set();
+      device.start(commits); // The first commit takes it.
+      device.local('00000000-0000-4000-8000-000000000001', request);
+      const cut = await device.rest();
+      device.start(); // Nobody hands it out again.
+      await device.rest();
+      await device.off();
+      expect(device.set(), `after ${commits} commits`).toEqual({ ...before, Other: '1.0.0' });
+      expect(device.runs(), `after ${commits} commits`).toEqual({ ...before, Other: '1.0.0' });
+      expect(device.statuses(), `after ${commits} commits`).toEqual(['IN_PROGRESS', 'SUCCESSFUL', 'SUCCESSFUL']);
+      if (!cut) break;
+    }
+  });
 });
 
 describe('what a deployment could not set because it is newer on the device', () => {

@@ -1,15 +1,17 @@
 import { type Log, messageOf } from '@greensward/kit';
 import { toJson } from '@greensward/model/configuration';
-import { type DeploymentDocument, groupOf, parseDocument } from '@greensward/model/deployment-document';
+import { type DeploymentDocument, groupOf } from '@greensward/model/deployment-document';
 import type { ComponentFiles } from '../components/components.ts';
 import type { ComponentStatus } from '../lifecycle/lifecycle.ts';
 import type { Change, ComponentSet, DeploymentRecord, SetEntry } from '../store/records.ts';
 import type { Arrival } from '../uplink/uplink.ts';
-import { hasChangedNothing, nextDeployment, onArrival } from './arrivals.ts';
+import { hasChangedNothing, type LocalArrival, nextDeployment, onArrival } from './arrivals.ts';
 import { bootstrapTasks } from './bootstrap-plan.ts';
 import { awaitConsent } from './consent.ts';
 import { failureOf, staleFailure } from './failure.ts';
 import { DeploymentJournal } from './journal.ts';
+import { type LocalFolders, withLocalComponents } from './local-components.ts';
+import { documentOf } from './local-document.ts';
 import { type PrepareDeps, prepare } from './prepare.ts';
 import { isStale } from './roots.ts';
 import type { RuntimeBuilds } from './runtime-builds.ts';
@@ -20,6 +22,8 @@ import { configurationChanges, type ValidationSubscribers, validateConfiguration
 export interface RunnerDeps extends PrepareDeps, StageDeps {
   readonly builds: RuntimeBuilds;
   readonly files: ComponentFiles;
+  /** The folders that local deployments name. */
+  readonly folders: LocalFolders;
   readonly log: Log;
   readonly validators: ValidationSubscribers;
   /** There is a new owed status. */
@@ -73,8 +77,8 @@ export class DeploymentRunner {
     return this.loader.unloadable();
   }
 
-  /** A deployment, or the end of one, from the cloud. */
-  arrive(arrival: Arrival): void {
+  /** A deployment, or the end of one, from the cloud or from the device itself. Durable when it returns. */
+  arrive(arrival: Arrival | LocalArrival): void {
     if (this.stopping.signal.aborted) return;
     try {
       this.change(arrival);
@@ -84,7 +88,7 @@ export class DeploymentRunner {
     this.wake();
   }
 
-  private change(arrival: Arrival): void {
+  private change(arrival: Arrival | LocalArrival): void {
     const { store, log } = this.deps;
     const change = onArrival(arrival, store.openDeployments(), (key) => store.deployment(key));
     const { cancel, enqueue } = change;
@@ -149,7 +153,7 @@ export class DeploymentRunner {
   private async step(record: DeploymentRecord): Promise<void> {
     let document: DeploymentDocument;
     try {
-      document = parseDocument(record.document);
+      document = documentOf(record, this.deps.store);
     } catch (error) {
       const failure = failureOf(error);
       this.journal.end(record, undefined, { status: 'FAILED', detailedStatus: 'FAILED_NO_STATE_CHANGE', failure });
@@ -192,7 +196,9 @@ export class DeploymentRunner {
     }
     store.transaction(() => {
       store.putDeployment({ ...record, stage: 'PREPARING' });
-      store.owe({ source: record.source, status: 'IN_PROGRESS', configurationArn: document.configurationArn });
+      // Of a local deployment the cloud is told the end only.
+      if (record.source.kind !== 'local')
+        store.owe({ source: record.source, status: 'IN_PROGRESS', configurationArn: document.configurationArn });
     });
     this.deps.onOwed();
   }
@@ -205,11 +211,12 @@ export class DeploymentRunner {
     try {
       const signal = AbortSignal.any([abort.signal, this.stopping.signal]);
       const current = store.components();
+      const deps = await withLocalComponents(this.deps, record);
       const { setOver, groups, runtime } = await prepare(
         document,
         current,
         store.groups(),
-        this.deps,
+        deps,
         signal,
         (versions) => {
           tried = versions;

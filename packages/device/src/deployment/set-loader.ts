@@ -1,8 +1,8 @@
 import { type Log, messageOf } from '@greensward/kit';
-import type { Recipe } from '@greensward/model/recipe';
+import { parseRecipe, type Recipe } from '@greensward/model/recipe';
 import type { ComponentFiles } from '../components/components.ts';
 import type { ComponentStatus } from '../lifecycle/lifecycle.ts';
-import type { ComponentSet } from '../store/records.ts';
+import type { ComponentSet, SetEntry } from '../store/records.ts';
 import { type BuiltSpecs, buildSpecs, type SpecContext } from './specs.ts';
 
 interface LoaderDeps {
@@ -28,17 +28,18 @@ export class SetLoader {
   /** Only to look at. */
   async read(set: ComponentSet): Promise<BuiltSpecs> {
     const recipes = new Map<string, () => Recipe | undefined>();
-    const read = async (name: string, version: string) => {
+    const read = async ({ name, version, recipe: own }: SetEntry) => {
       try {
-        const found = await this.deps.files.recipe(name, version);
-        recipes.set(name, () => found?.recipe);
+        // That of a local deployment is part of the set, which may not be the one that is stored now.
+        const found = own === undefined ? (await this.deps.files.recipe(name, version))?.recipe : parseOwn(own);
+        recipes.set(name, () => found);
       } catch (error) {
         recipes.set(name, () => {
           throw error;
         });
       }
     };
-    await Promise.all([...set.values()].map(({ name, version }) => read(name, version)));
+    await Promise.all([...set.values()].map(read));
     return buildSpecs(
       set,
       this.deps.specContext((name) => recipes.get(name)?.()),
@@ -56,4 +57,8 @@ export class SetLoader {
     });
     return built;
   }
+}
+
+function parseOwn(text: string): Recipe {
+  return parseRecipe(text, { localFiles: true });
 }

@@ -32,7 +32,7 @@ describe('steps', () => {
     expect(bench.states('a')).toEqual(['INSTALLED', 'STARTING', 'RUNNING']);
   });
 
-  test('a Run that exits 0 finishes, and its Shutdown ran once', async () => {
+  test('case 47: a Run that exits 0 finishes, and its Shutdown ran once', async () => {
     const bench = new LifecycleBench();
     await bench.apply(spec('a', { Run: 'once', Shutdown: 'clean' }));
     expect(bench.platform.started()).toEqual(['once', 'clean']);
@@ -56,14 +56,14 @@ describe('steps', () => {
     expect(bench.platform.started()).toEqual(['serve']);
   });
 
-  test('a Startup that its Skipif skips gives way to Run', async () => {
+  test('case 48: a Startup that its Skipif skips gives way to Run', async () => {
     const bench = serving();
     bench.platform.files.add('/root-folder/there');
     await bench.apply(spec('a', { Startup: { Script: 'no', Skipif: 'exists ~root/there' }, Run: 'serve' }));
     expect(bench.platform.started()).toEqual(['serve']);
   });
 
-  test('Skipif asks for an executable, and can be turned round', async () => {
+  test('case 31: Skipif asks for an executable, and can be turned round', async () => {
     const bench = serving();
     bench.platform.executables.set('git', '/bin/git');
     const install = (Skipif: string) => ({ Install: { Script: 'prepare', Skipif }, Run: 'serve' });
@@ -71,7 +71,7 @@ describe('steps', () => {
     expect(bench.platform.started().filter((script) => script === 'prepare')).toHaveLength(1);
   });
 
-  test('a malformed Skipif breaks the component after three tries, with the code of its step', async () => {
+  test('case 31: a malformed Skipif breaks the component after three tries, with the code of its step', async () => {
     const bench = new LifecycleBench();
     await bench.apply(spec('a', { Install: { Script: 'prepare', Skipif: 'test -f x' } }), spec('b', { Run: {} }));
     expect(bench.lifecycle.statuses()).toMatchObject([
@@ -81,7 +81,7 @@ describe('steps', () => {
     expect(bench.platform.runs).toEqual([]);
   });
 
-  test('an Install over its time limit is ended and counts as an error', async () => {
+  test('case 30: an Install over its time limit is ended and counts as an error', async () => {
     const bench = new LifecycleBench();
     bench.platform.scripts.set('hang', forever);
     await bench.apply(spec('a', { Install: { Script: 'hang', Timeout: '5' } }));
@@ -93,7 +93,7 @@ describe('steps', () => {
     expect(bench.platform.alive()).toEqual([]);
   });
 
-  test('a Startup over its 120 s is an error; one that became RUNNING is not', async () => {
+  test('case 30: a Startup over its 120 s is an error; one that became RUNNING is not', async () => {
     const bench = serving();
     await bench.apply(spec('a', { Startup: 'serve' }), spec('b', { Startup: 'quick' }));
     await bench.timers.pass(120_000);
@@ -110,7 +110,7 @@ describe('steps', () => {
     expect(bench.states('a')).toEqual(['INSTALLED', 'STARTING', 'RUNNING']);
   });
 
-  test('a Shutdown over its 15 s is told as an error, and the processes are ended all the same', async () => {
+  test('case 29: a Shutdown over its 15 s is told as an error, and the processes are ended all the same', async () => {
     const bench = serving();
     bench.platform.scripts.set('slow', forever);
     await bench.apply(spec('a', { Run: 'serve', Shutdown: 'slow' }));
@@ -121,7 +121,7 @@ describe('steps', () => {
     expect(bench.platform.alive()).toEqual([]);
   });
 
-  test('Recover runs between a crash and the next start, and may repair the cause', async () => {
+  test('case 28: Recover runs between a crash and the next start, and may repair the cause', async () => {
     const bench = serving();
     bench.platform.scripts.set('serve', (run) => run.exit(1));
     bench.platform.scripts.set('repair', (run) => {
@@ -133,7 +133,7 @@ describe('steps', () => {
     expect(bench.state('a')).toBe('RUNNING');
   });
 
-  test('a Recover that hangs is waited for 60 s each time, until the component is broken', async () => {
+  test('case 28: a Recover that hangs is waited for 60 s each time, until the component is broken', async () => {
     const bench = new LifecycleBench();
     bench.platform.scripts.set('bad', (run) => run.exit(1));
     bench.platform.scripts.set('hang', forever);
@@ -193,7 +193,7 @@ describe('steps', () => {
 });
 
 describe('changes', () => {
-  test('the same components applied again restart nothing', async () => {
+  test('case 34: the same components applied again restart nothing', async () => {
     const bench = serving();
     const all = () => [spec('a', { Install: 'prepare', Run: 'serve' }), spec('b', { Run: 'once' }, hard('a'))];
     await bench.apply(...all());
@@ -203,7 +203,7 @@ describe('changes', () => {
     expect(bench.platform.started()).toHaveLength(started);
   });
 
-  test('a new version is installed, and the old one is stopped with its own shutdown script', async () => {
+  test('case 33: a new version is installed, and the old one is stopped with its own shutdown script', async () => {
     const bench = serving();
     await bench.apply(spec('a', { Run: 'serve', Shutdown: 'old', Install: 'prepare' }));
     const next = spec('a', { Run: 'serve 2', Shutdown: 'new', Install: 'prepare' }, { version: '2.0.0' });
@@ -223,7 +223,7 @@ describe('changes', () => {
     expect(bench.platform.started()).toEqual(['serve', 'old', 'serve 2', 'newest']);
   });
 
-  test('a broken component is reinstalled by the next apply, changed or not', async () => {
+  test('case 105: a broken component is reinstalled by the next apply, changed or not', async () => {
     const bench = serving();
     bench.platform.scripts.set('prepare', (run) => run.exit(1));
     await bench.apply(spec('a', { Install: 'prepare', Run: 'serve' }));
@@ -245,7 +245,7 @@ describe('changes', () => {
     expect(next.state('a')).toBe('RUNNING');
   });
 
-  test('components that are not given stay as they are until they are pruned, then run Uninstall', async () => {
+  test('case 43: components that are not given stay as they are until they are pruned, then run Uninstall', async () => {
     const bench = serving();
     await bench.apply(spec('a', { Run: 'serve a', Uninstall: 'remove' }), spec('b', { Run: 'serve b' }));
     await bench.apply(spec('b', { Run: 'serve b' }));
@@ -258,7 +258,7 @@ describe('changes', () => {
     expect(bench.platform.alive().map((run) => run.command.script)).toEqual(['serve b']);
   });
 
-  test('an Uninstall that fails or hangs does not keep the component', async () => {
+  test('case 43: an Uninstall that fails or hangs does not keep the component', async () => {
     const bench = serving();
     bench.platform.scripts.set('hang', forever);
     bench.platform.scripts.set('fail', (run) => run.exit(1));
@@ -314,7 +314,7 @@ describe('dependencies', () => {
     expect(bench.platform.started()).toEqual(['serve c', 'serve b', 'serve a']);
   });
 
-  test('dependers are stopped before what they depend on, and an error meanwhile restarts nobody', async () => {
+  test('case 39: dependers are stopped before what they depend on, and an error meanwhile restarts nobody', async () => {
     const bench = serving();
     bench.platform.scripts.set('stop a', forever);
     bench.platform.scripts.set('serve c', forever);
@@ -329,7 +329,7 @@ describe('dependencies', () => {
     expect(bench.states('b').filter((state) => state === 'STARTING')).toHaveLength(1);
   });
 
-  test('a HARD depender restarts when its dependency crashes, restarts or is reinstalled', async () => {
+  test('case 36: a HARD depender restarts when its dependency crashes, restarts or is reinstalled', async () => {
     const bench = serving();
     const depender = spec('b', { Run: 'serve b' }, hard('a'));
     await bench.apply(spec('a', { Run: 'serve a' }), depender);
@@ -342,7 +342,7 @@ describe('dependencies', () => {
     expect(bench.platform.alive()).toHaveLength(2);
   });
 
-  test('a HARD depender keeps running when its dependency ends by itself', async () => {
+  test('case 36: a HARD depender keeps running when its dependency ends by itself', async () => {
     const bench = serving();
     await bench.apply(spec('a', { Run: 'serve a' }), spec('b', { Run: 'serve b' }, hard('a')));
     await bench.exit('serve a', 0);
@@ -359,7 +359,7 @@ describe('dependencies', () => {
     expect(outcome).toMatchObject({ ok: false, broken: [{ name: 'a', state: 'BROKEN' }] });
   });
 
-  test('a SOFT depender never leaves RUNNING', async () => {
+  test('case 37: a SOFT depender never leaves RUNNING', async () => {
     const bench = serving();
     const depender = spec('b', { Run: 'serve b' }, { dependencies: new Map([['a', 'SOFT']]) });
     await bench.apply(spec('a', { Run: 'serve a' }), depender);
@@ -368,7 +368,7 @@ describe('dependencies', () => {
     expect(bench.states('b')).toEqual(['INSTALLED', 'STARTING', 'RUNNING']);
   });
 
-  test('a new dependency restarts its depender; a removed or retyped one does not', async () => {
+  test('case 38: a new dependency restarts its depender; a removed or retyped one does not', async () => {
     const bench = serving();
     const a = spec('a', { Run: 'serve a' });
     const run = { Run: 'serve b' };

@@ -147,7 +147,9 @@ raise Exception('boom')
 
   test('that crashes is tried three times, and what it said last is in its log', async () => {
     await run({ Run: program(language, crashing[language]) });
-    await expect(settled()).resolves.toMatchObject({ ok: false, broken: [{ statusCodes: ['RUN_ERROR'] }] });
+    // Not `settled`: an interpreter may take longer to start than a component must run to count as settled.
+    await until('it is broken', () => lifecycle.statuses()[0]?.state === 'BROKEN');
+    expect(lifecycle.statuses()[0]?.statusCodes).toEqual(['RUN_ERROR']);
     expect(lines('events')).toEqual(['up', 'up', 'up']);
     await until('its log has it', () => /boom|NOT_THERE/.test(readFileSync(at('logs/a.log'), 'utf8')));
   });
@@ -188,14 +190,13 @@ test.runIf(isRoot)(
     try {
       lifecycle = open(disk);
       await run({ Run: `head -c 4000000 /dev/zero > '${disk}/big' || { echo full; exit 28; }` });
-      await expect(settled()).resolves.toMatchObject({
-        ok: false,
-        broken: [{ reason: expect.stringContaining('exited with code 28') }],
-      });
+      await until('it is broken', () => lifecycle.statuses()[0]?.state === 'BROKEN');
+      expect(lifecycle.statuses()[0]?.reason).toContain('exited with code 28');
       await until('the log that cannot be written is told', () =>
         problems.includes('a component log cannot be written'),
       );
-      expect(problems.length).toBe(1);
+      // Once for each time the disk is full: every try begins by emptying the file.
+      expect(problems.length).toBeLessThanOrEqual(3);
       await lifecycle.stop();
     } finally {
       execFileSync('umount', [disk]);

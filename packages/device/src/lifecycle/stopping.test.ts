@@ -49,6 +49,15 @@ describe('what does not stop', () => {
   });
 });
 
+test('case 19: a runtime that is told twice to stop stops its components once', async () => {
+  const bench = new LifecycleBench();
+  bench.platform.scripts.set('serve', () => {});
+  await bench.apply(spec('a', { Run: 'serve', Shutdown: 'down' }));
+  const [first, second] = [bench.lifecycle.stop(), bench.lifecycle.stop(1000)];
+  await Promise.all([first, second]);
+  expect(bench.platform.started().filter((script) => script === 'down').length).toBe(1);
+});
+
 describe('a bootstrap step', () => {
   const never = new AbortController().signal;
   const step = (Bootstrap: JsonObject | string) => spec('a', { Setenv: { A: '1' }, Bootstrap }, { user: 'one' });

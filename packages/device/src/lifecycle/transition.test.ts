@@ -164,14 +164,14 @@ describe('requests collapse', () => {
       ['start', 'uninstall', 'stop'],
       ['FINISHED', 'UNINSTALLED'],
     ],
-  ])('%j while stopping leave %j', (requests, desired) => {
+  ])('case 40: %j while stopping leave %j', (requests, desired) => {
     const bench = new Bench().up().request('stop');
     for (const request of requests) bench.request(request);
     expect(bench.machine.desired).toEqual(desired);
     expect(bench.begun).toEqual(['install', 'start', 'shutdown']);
   });
 
-  test('a restart of a NEW component that nobody wants is refused', () => {
+  test('case 41: a restart of a NEW component that nobody wants is refused', () => {
     const bench = new Bench().request('restart');
     expect(bench.machine.desired).toEqual([]);
     expect(bench.begun).toEqual([]);
@@ -193,7 +193,7 @@ describe('requests collapse', () => {
 });
 
 describe('errors', () => {
-  test('the third crash within the hour breaks, and shuts down', () => {
+  test('case 25: the third crash within the hour breaks, and shuts down', () => {
     const bench = new Bench().up().crash().crash();
     expect(bench.machine.state).toBe('RUNNING');
     bench.crash();
@@ -205,7 +205,7 @@ describe('errors', () => {
     expect(isIdle(bench.machine)).toBe(true);
   });
 
-  test('crashes more than an hour apart never break', () => {
+  test('case 25: crashes more than an hour apart never break', () => {
     const bench = new Bench().up();
     for (let i = 0; i < 10; i += 1) {
       bench.at += hour;
@@ -222,7 +222,7 @@ describe('errors', () => {
     expect(bench.states.slice(3)).toEqual(['ERRORED', 'STOPPING', 'INSTALLED', 'STARTING', 'RUNNING']);
   });
 
-  test('an Install that fails twice and then works is installed; one that always fails breaks', () => {
+  test('case 26: an Install that fails twice and then works is installed; one that always fails breaks', () => {
     const works = new Bench().request('start').done(true).done().done(true).done().done();
     expect(works.machine.state).toBe('STARTING');
     expect(works.machine.errors).toEqual({});
@@ -299,8 +299,21 @@ describe('a broken component', () => {
   });
 });
 
+describe('a removal', () => {
+  test.each([
+    ['FINISHED', () => new Bench().up().request('stop').done()],
+    ['ERRORED', () => new Bench().up().ended(true)],
+  ] as const)('of a component that is %s ends in UNINSTALLED, by FINISHED', (state, make) => {
+    const bench = make();
+    expect(bench.machine.state).toBe(state);
+    bench.request('uninstall');
+    for (let step = 0; step < 5 && bench.machine.state !== 'UNINSTALLED'; step++) bench.done();
+    expect(bench.states.slice(-2)).toEqual(['FINISHED', 'UNINSTALLED']);
+  });
+});
+
 describe('generations', () => {
-  test('the exit of a process of an earlier start is ignored', () => {
+  test('case 35: the exit of a process of an earlier start is ignored', () => {
     const bench = new Bench().up();
     const old = bench.machine.generation;
     bench.request('restart').done().running();
@@ -348,7 +361,7 @@ describe('dependencies', () => {
     expect(bench.machine.state).toBe('FINISHED');
   });
 
-  test('a component is ready while it is stopped on purpose, not while it is stopped for an error', () => {
+  test('case 36: a component is ready while it is stopped on purpose, not while it is stopped for an error', () => {
     expect(isReady(new Bench().up().machine)).toBe(true);
     expect(isReady(new Bench().up().request('stop').machine)).toBe(true);
     expect(isReady(new Bench().up().ended().done().machine)).toBe(true);

@@ -61,7 +61,7 @@ describe('rows', () => {
 });
 
 describe('a message', () => {
-  test('is UNHEALTHY exactly while a component is BROKEN', () => {
+  test('case 125: is UNHEALTHY exactly while a component is BROKEN', () => {
     expect(message('RECONNECT', [status('App', 'ERRORED')]).overallDeviceStatus).toBe('HEALTHY');
     expect(message('RECONNECT', [status('App', 'BROKEN')]).overallDeviceStatus).toBe('UNHEALTHY');
   });

@@ -170,7 +170,7 @@ function entry(name: string): SetEntry {
 }
 
 describe('deployment statuses', () => {
-  test('are told in order after NUCLEUS_LAUNCH, each end followed by its fleet status, and then forgotten', async () => {
+  test('case 129: are told in order after NUCLEUS_LAUNCH, each end followed by its fleet status, and then forgotten', async () => {
     const bench = new Bench();
     await bench.owe(job('a', 'IN_PROGRESS'), job('a', 'SUCCEEDED'), job('b', 'IN_PROGRESS'));
     expect(bench.news()).toEqual([]);
@@ -186,7 +186,7 @@ describe('deployment statuses', () => {
     expect(bench.fleet[1]).toMatchObject({ deploymentInformation: { status: 'SUCCEEDED', deploymentId: 'd-a' } });
   });
 
-  test('that find no answer are told again with growing pauses, whatever else happens meanwhile, and nothing overtakes them', async () => {
+  test('case 123: that find no answer are told again with growing pauses, whatever else happens meanwhile, and nothing overtakes them', async () => {
     const bench = await connected();
     bench.answer = () => offline();
     await bench.owe(job('a', 'SUCCEEDED'));
@@ -288,7 +288,7 @@ describe('fleet status', () => {
     expect(numbers).toEqual([0, 1, 2]);
   });
 
-  test('of a component that fails comes three seconds later, once for all that happened meanwhile', async () => {
+  test('case 127: of a component that fails comes three seconds later, once for all that happened meanwhile', async () => {
     const bench = await connected();
     bench.store.replaceComponents([entry('App')]);
     await bench.changes('App', 'ERRORED', 'code 1');

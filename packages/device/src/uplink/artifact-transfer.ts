@@ -102,7 +102,8 @@ function numberIn(header: string | undefined, pattern: RegExp): number | 'unknow
   return digits === undefined ? 'unknown' : Number(digits);
 }
 
-function rangeStart(response: IncomingMessage): number | undefined {
+/** Where the bytes of a 206 begin. */
+export function rangeStart(response: IncomingMessage): number | undefined {
   const digits = response.headers['content-range']?.match(/^bytes (\d+)-/)?.[1];
   return digits === undefined ? undefined : Number(digits);
 }
@@ -115,7 +116,8 @@ function statusFault(code: string, response: IncomingMessage, call: HttpCall): F
   });
 }
 
-async function* bodyOf(response: IncomingMessage, skip: number, call: HttpCall): AsyncGenerator<Uint8Array> {
+/** The bytes of an answer but the first `skip`; throws retryable faults of the network. */
+export async function* bodyOf(response: IncomingMessage, skip: number, call: HttpCall): AsyncGenerator<Uint8Array> {
   let left = skip;
   try {
     for await (const chunk of response) {

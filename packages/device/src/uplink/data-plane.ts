@@ -26,3 +26,16 @@ export interface DataPlane {
   /** The bytes from `start` on. */
   download(url: string, start: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 }
+
+/** Objects that recipes name as `s3://bucket/key`. Failures as those of {@link DataPlane}. */
+export interface ObjectStore {
+  size(bucket: string, key: string, signal: AbortSignal): Promise<number>;
+  /** The bytes from `start` on. */
+  download(bucket: string, key: string, start: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+}
+
+/** What opens a private registry of container images. */
+export interface RegistryLogin {
+  readonly username: string;
+  readonly password: string;
+}

@@ -160,7 +160,7 @@ describe('thing groups', () => {
     expect(requests[0]?.url).toBe('/greengrass/v2/coreDevices/core-01/thingGroups');
   });
 
-  test('are "denied" on 403 and a fault on 500', async () => {
+  test('case 77: are "denied" on 403 and a fault on 500', async () => {
     handler = answer(403, { message: 'no' }, { 'x-amzn-ErrorType': 'AccessDeniedException' });
     expect(await dataPlane.thingGroups(never)).toBe('denied');
     handler = answer(500, {});

@@ -53,7 +53,7 @@ test('a cancellation while the device was away reaches what it goes on with afte
 });
 
 describe('later messages', () => {
-  test('deploy each new ARN once and cancel it once', () => {
+  test('case 62: deploy each new ARN once and cancel it once', () => {
     const messages = [
       message(1, ['a']),
       message(2, ['a']),

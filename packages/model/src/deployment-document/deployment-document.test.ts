@@ -157,7 +157,7 @@ test('the policies of GetDeployment are complete, and are policies of the SDK', 
 });
 
 describe('parseDocument', () => {
-  test('fills in the defaults, tolerates null for them, ignores unknown fields', () => {
+  test('case 69: fills in the defaults, tolerates null for them, ignores unknown fields', () => {
     const { schemaDate, deploymentId, creationTimestamp } = document;
     const parsed = parseDocument({
       deploymentId,

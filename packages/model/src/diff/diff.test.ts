@@ -61,7 +61,7 @@ describe('diff', () => {
       { runWith: { posixUser: 'u', systemResourceLimits: { cpus: 1 } }, configuration: {} },
       ['update-limits: runWith.systemResourceLimits', 'update-configuration: configuration'],
     ],
-  ])('a change of %s', (_title, over, expected) => {
+  ])('cases 22, 32, 55: a change of %s', (_title, over, expected) => {
     expect(kinds(state(), state(over))).toEqual(expected);
   });
 
@@ -102,7 +102,7 @@ describe('diff', () => {
     ]);
   });
 
-  test('the same document twice takes no step', () => {
+  test('case 34: the same document twice takes no step', () => {
     const names = ['a', 'b', 'c'];
     const component = fc.record({
       version: fc.constantFrom('1.0.0', '2.0.0'),

@@ -27,7 +27,44 @@ export interface Interpolated {
 }
 
 const OWN = /\{([.\w-]+):([^:}]*)\}/g;
+const SYSTEM = new Set([
+  'artifacts:path',
+  'artifacts:decompressedPath',
+  'work:path',
+  'kernel:rootPath',
+  'iot:thingName',
+]);
 const OF_DEPENDENCY = /\{([.\w-]+):([.\w-]+):([^:}]*)\}/g;
+
+/** One placeholder of a text. `component` is undefined for a variable of the component itself. */
+export interface Placeholder {
+  readonly text: string;
+  readonly component: string | undefined;
+  readonly namespace: string;
+  readonly key: string;
+}
+
+/** The placeholders of a text as interpolation finds them, known or not. */
+export function findPlaceholders(text: string): Placeholder[] {
+  const own = [...text.matchAll(OWN)].map(([whole, namespace = '', key = '']) => ({
+    text: whole,
+    component: undefined,
+    namespace,
+    key,
+  }));
+  const others = [...text.matchAll(OF_DEPENDENCY)].map(([whole, component = '', namespace = '', key = '']) => ({
+    text: whole,
+    component,
+    namespace,
+    key,
+  }));
+  return [...own, ...others];
+}
+
+/** True for the variables that have a value whatever the configuration. */
+export function isSystemVariable(namespace: string, key: string): boolean {
+  return SYSTEM.has(`${namespace}:${key}`);
+}
 
 /**
  * Replaces the variables in every string of an effective lifecycle; map keys stay. Two passes, as in the reference: first the component's

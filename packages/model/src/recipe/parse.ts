@@ -1,7 +1,8 @@
-import { Fault, isJsonObject, type Json, type JsonObject, messageOf } from '@greensward/kit';
+import { Fault, messageOf } from '@greensward/kit';
 import { isRequirement, isVersion } from '../version/version.ts';
-import { parseArtifactUri } from './artifact-uri.ts';
-import { formatPath, type Path, parseError, readSource, type Source } from './source.ts';
+import { type ArtifactUri, type ArtifactUriOptions, parseArtifactUri } from './artifact-uri.ts';
+import { Problems, Reader } from './reader.ts';
+import { readSource, type Source } from './source.ts';
 import type { Access, Artifact, ComponentType, Dependency, Manifest, Recipe } from './types.ts';
 
 const COMPONENT_TYPES: readonly ComponentType[] = [
@@ -17,34 +18,46 @@ const ACCESS: readonly Access[] = ['NONE', 'OWNER', 'ALL'];
  * ignored (as the nucleus does). Throws Fault RECIPE_PARSE_ERROR whose message names the key path and, where known, the line; the
  * context has `path` and `line`. A recipe without manifests is RECIPE_MISSING_MANIFEST.
  */
-export function parseRecipe(text: string): Recipe {
-  const root = new Reader(readSource(text), [], undefined);
-  const recipeFormatVersion = root.enumeration('RecipeFormatVersion', ['2020-01-25'] as const, undefined);
-  const componentName = checkName(root.requiredText('ComponentName'), 'Component name', root.at('ComponentName'));
-  const componentVersion = checkVersion(root.requiredText('ComponentVersion'), root.at('ComponentVersion'));
-  const recipe: Recipe = {
-    recipeFormatVersion,
-    componentName,
-    componentVersion,
-    componentType: root.enumeration('ComponentType', COMPONENT_TYPES, 'aws.greengrass.generic'),
-    description: root.text('ComponentDescription'),
-    publisher: root.text('ComponentPublisher'),
-    source: root.text('ComponentSource'),
-    dependencies: readDependencies(root),
-    defaultConfiguration: root.child('ComponentConfiguration')?.freeForm('DefaultConfiguration') ?? {},
-    manifests: root.children('Manifests').map(readManifest),
-    lifecycle: root.freeForm('Lifecycle'),
-  };
-  if (recipe.manifests.length === 0) {
-    throw new Fault(
-      'RECIPE_MISSING_MANIFEST',
-      `the recipe of ${componentName}-${componentVersion} is missing manifests`,
-      {
-        context: { path: 'Manifests' },
-      },
-    );
-  }
+export function parseRecipe(text: string, options: ArtifactUriOptions = {}): Recipe {
+  const { recipe, problems } = readRecipe(readSource(text), options);
+  const [first] = problems;
+  if (first !== undefined) throw first;
   return recipe;
+}
+
+/**
+ * The recipe of a source with everything that is wrong in it, in the order of the model. Where there are problems the recipe is a
+ * makeshift: only its faultless parts mean something.
+ */
+export function readRecipe(
+  source: Source,
+  options: ArtifactUriOptions,
+): { recipe: Recipe; problems: readonly Fault[] } {
+  const root = new Reader(source);
+  const problems = new Problems();
+  // What is no object, or has a modelled key twice, has nothing else to say.
+  root.at('RecipeFormatVersion');
+  const get = <T>(fallback: T, read: () => T): T => problems.attempt(fallback, read);
+  const recipe: Recipe = {
+    recipeFormatVersion: get('2020-01-25' as const, () =>
+      root.enumeration('RecipeFormatVersion', ['2020-01-25'] as const, undefined),
+    ),
+    componentName: get('', () =>
+      checkName(root.requiredText('ComponentName'), 'Component name', root.at('ComponentName')),
+    ),
+    componentVersion: get('', () => checkVersion(root.requiredText('ComponentVersion'), root.at('ComponentVersion'))),
+    componentType: get('aws.greengrass.generic', () =>
+      root.enumeration('ComponentType', COMPONENT_TYPES, 'aws.greengrass.generic'),
+    ),
+    description: get(undefined, () => root.text('ComponentDescription')),
+    publisher: get(undefined, () => root.text('ComponentPublisher')),
+    source: get(undefined, () => root.text('ComponentSource')),
+    dependencies: readDependencies(root, problems),
+    defaultConfiguration: get({}, () => root.child('ComponentConfiguration')?.freeForm('DefaultConfiguration') ?? {}),
+    manifests: readManifests(root, problems, options),
+    lifecycle: get({}, () => root.freeForm('Lifecycle')),
+  };
+  return { recipe, problems: problems.faults };
 }
 
 function checkName(name: string, what: string, at: Reader): string {
@@ -64,215 +77,95 @@ function checkVersion(version: string, at: Reader): string {
   throw at.error(`${JSON.stringify(version)} is not a version of the form major.minor.patch`);
 }
 
-function readDependencies(root: Reader): Map<string, Dependency> {
+function readDependencies(root: Reader, problems: Problems): Map<string, Dependency> {
   const dependencies = new Map<string, Dependency>();
-  for (const [name, entry] of root.entries('ComponentDependencies')) {
-    checkName(name, 'Name of a dependency', entry);
-    const versionRequirement = entry.requiredText('VersionRequirement');
-    if (!isRequirement(versionRequirement)) {
-      throw entry.at('VersionRequirement').error(`${JSON.stringify(versionRequirement)} is not a version requirement`);
-    }
-    dependencies.set(name, {
-      versionRequirement,
-      dependencyType: entry.enumeration('DependencyType', ['HARD', 'SOFT'] as const, 'HARD'),
+  for (const [name, entry] of problems.attempt([], () => root.entries('ComponentDependencies'))) {
+    problems.attempt(undefined, () => {
+      checkName(name, 'Name of a dependency', entry);
+      entry.object();
+      const versionRequirement = entry.requiredText('VersionRequirement');
+      if (!isRequirement(versionRequirement)) {
+        throw entry
+          .at('VersionRequirement')
+          .error(`${JSON.stringify(versionRequirement)} is not a version requirement`);
+      }
+      const dependencyType = entry.enumeration('DependencyType', ['HARD', 'SOFT'] as const, 'HARD');
+      dependencies.set(name, { versionRequirement, dependencyType });
     });
   }
   return dependencies;
 }
 
-function readManifest(manifest: Reader): Manifest {
-  const artifacts = manifest.children('Artifacts');
+function readManifests(root: Reader, problems: Problems, options: ArtifactUriOptions): readonly Manifest[] {
+  const elements = problems.attempt(undefined, () => root.children('Manifests'));
+  if (elements?.length === 0) {
+    const list = root.at('Manifests');
+    const name = root.at('ComponentName').value;
+    const version = root.at('ComponentVersion').value;
+    const of = typeof name === 'string' && typeof version === 'string' ? ` of ${name}-${version}` : '';
+    problems.faults.push(
+      new Fault('RECIPE_MISSING_MANIFEST', `the recipe${of} is missing manifests`, { context: list.error('').context }),
+    );
+  }
+  return (elements ?? []).flatMap(
+    (element) => problems.attempt(undefined, () => readManifest(element.element(), problems, options)) ?? [],
+  );
+}
+
+function readManifest(manifest: Reader, problems: Problems, options: ArtifactUriOptions): Manifest {
+  const get = <T>(fallback: T, read: () => T): T => problems.attempt(fallback, read);
   const fileNames = new Set<string>();
   return {
-    name: manifest.text('Name'),
-    platform: manifest.textMap('Platform'),
-    lifecycle: manifest.freeForm('Lifecycle'),
-    selections: manifest.textList('Selections'),
-    artifacts: artifacts.map((artifact) => readArtifact(artifact, fileNames)),
+    name: get(undefined, () => manifest.text('Name')),
+    platform: get(new Map(), () => manifest.textMap('Platform')),
+    lifecycle: get({}, () => manifest.freeForm('Lifecycle')),
+    selections: get([], () => manifest.textList('Selections')),
+    artifacts: get([], () => manifest.children('Artifacts')).flatMap(
+      (artifact) => get(undefined, () => readArtifact(artifact.element(), fileNames, options)) ?? [],
+    ),
   };
 }
 
-function readArtifact(artifact: Reader, fileNames: Set<string>): Artifact {
+function readArtifact(artifact: Reader, fileNames: Set<string>, options: ArtifactUriOptions): Artifact {
   const uri = artifact.requiredText('Uri');
-  const fileName = artifactFileName(uri, artifact.at('Uri'));
-  if (fileName !== undefined && fileNames.has(fileName)) {
-    throw artifact
-      .at('Uri')
-      .error(`another artifact of this manifest is also named ${fileName}; one would overwrite the other`);
+  const parsed = readUri(uri, artifact.at('Uri'), options);
+  if (parsed.scheme !== 'docker') {
+    if (fileNames.has(parsed.fileName)) {
+      throw artifact
+        .at('Uri')
+        .error(`another artifact of this manifest is also named ${parsed.fileName}; one would overwrite the other`);
+    }
+    fileNames.add(parsed.fileName);
   }
-  if (fileName !== undefined) fileNames.add(fileName);
   const permission = artifact.child('Permission');
+  const digest = artifact.text('Digest');
+  const algorithm = artifact.text('Algorithm');
+  if (parsed.scheme === 'https') requireDigest(artifact, digest, algorithm);
   return {
     uri,
-    unarchive: artifact.enumeration('Unarchive', ['NONE', 'ZIP'] as const, 'NONE'),
+    unarchive: artifact.enumeration('Unarchive', ['NONE', 'ZIP', 'TAR'] as const, 'NONE'),
     permission: {
       read: permission?.enumeration('Read', ACCESS, 'OWNER') ?? 'OWNER',
       execute: permission?.enumeration('Execute', ACCESS, 'NONE') ?? 'NONE',
     },
-    digest: artifact.text('Digest'),
-    algorithm: artifact.text('Algorithm'),
+    digest,
+    algorithm,
   };
 }
 
-function artifactFileName(uri: string, at: Reader): string | undefined {
+/** A server elsewhere may serve something else tomorrow: only the digest says what the author meant. */
+function requireDigest(artifact: Reader, digest: string | undefined, algorithm: string | undefined): void {
+  if (digest === undefined) throw artifact.at('Digest').error('is required for an artifact of scheme https:');
+  if (!/^[A-Za-z0-9+/]{43}=$/.test(digest)) {
+    throw artifact.at('Digest').error('must be the SHA-256 hash of the file in base64, 44 characters');
+  }
+  if (algorithm?.toUpperCase() !== 'SHA-256') throw artifact.at('Algorithm').error('must be SHA-256');
+}
+
+function readUri(uri: string, at: Reader, options: ArtifactUriOptions): ArtifactUri {
   try {
-    const parsed = parseArtifactUri(uri);
-    return parsed.scheme === 'docker' ? undefined : parsed.fileName;
+    return parseArtifactUri(uri, options);
   } catch (error) {
     throw at.error(messageOf(error));
   }
-}
-
-/** One value of the document with its place. Members are looked up case-insensitively; null reads as absent. */
-class Reader {
-  readonly #source: Source;
-  readonly #path: Path;
-  readonly #value: Json | undefined;
-  #members: ReadonlyMap<string, string> | undefined;
-
-  /** `value` undefined with an empty path: the root of `source`. */
-  constructor(source: Source, path: Path, value: Json | undefined) {
-    this.#source = source;
-    this.#path = path;
-    this.#value = path.length === 0 ? source.value : value;
-  }
-
-  error(message: string): Fault {
-    return parseError(message, this.#path, this.#source.line(this.#path));
-  }
-
-  /** The member `key` as it is spelled in the document, or as modelled when it is absent. */
-  at(key: string): Reader {
-    const object = this.#object();
-    const spelled = this.#spellings(object).get(key.toLowerCase()) ?? key;
-    return this.#member(object, spelled);
-  }
-
-  child(key: string): Reader | undefined {
-    const member = this.at(key);
-    if (member.#isNull()) return undefined;
-    member.#object();
-    return member;
-  }
-
-  /** The elements of a list of objects; a missing list is empty. */
-  children(key: string): Reader[] {
-    const list = this.at(key);
-    return list.#elements().map((value, index) => {
-      const element = new Reader(this.#source, [...list.#path, index], value);
-      if (value === null) throw element.error(`${lastName(list.#path)} contains one or more null element(s)`);
-      element.#object();
-      return element;
-    });
-  }
-
-  /** The members of a map whose keys are data, not model: their case matters. */
-  entries(key: string): [string, Reader][] {
-    const map = this.at(key);
-    if (map.#isNull()) return [];
-    const object = map.#object();
-    return Object.keys(object).map((name) => {
-      const entry = map.#member(object, name);
-      entry.#object();
-      return [name, entry];
-    });
-  }
-
-  freeForm(key: string): JsonObject {
-    const member = this.at(key);
-    return member.#isNull() ? {} : member.#object();
-  }
-
-  text(key: string): string | undefined {
-    return this.at(key).#text();
-  }
-
-  requiredText(key: string): string {
-    const member = this.at(key);
-    const text = member.#text();
-    if (text === undefined) throw member.error('is required');
-    return text;
-  }
-
-  textMap(key: string): Map<string, string | null> {
-    const map = this.at(key);
-    if (map.#isNull()) return new Map();
-    const object = map.#object();
-    return new Map(Object.keys(object).map((name) => [name, map.#member(object, name).#text() ?? null]));
-  }
-
-  textList(key: string): string[] {
-    const list = this.at(key);
-    return list.#elements().map((value, index) => {
-      const element = new Reader(this.#source, [...list.#path, index], value);
-      const text = element.#text();
-      if (text === undefined) throw element.error(`${lastName(list.#path)} contains one or more null element(s)`);
-      return text;
-    });
-  }
-
-  /** `fallback` undefined: the key is required. */
-  enumeration<T extends string>(key: string, values: readonly T[], fallback: T | undefined): T {
-    const member = this.at(key);
-    const text = member.#text();
-    if (text === undefined) {
-      if (fallback === undefined) throw member.error('is required');
-      return fallback;
-    }
-    const value = values.find((candidate) => candidate.toLowerCase() === text.toLowerCase());
-    if (value === undefined) throw member.error(`${JSON.stringify(text)} is not one of ${values.join(', ')}`);
-    return value;
-  }
-
-  #isNull(): boolean {
-    return this.#value === undefined || this.#value === null;
-  }
-
-  #object(): JsonObject {
-    if (!isJsonObject(this.#value))
-      throw this.error(this.#path.length === 0 ? 'a recipe is an object' : 'must be an object');
-    return this.#value;
-  }
-
-  #elements(): Json[] {
-    if (this.#isNull()) return [];
-    if (!Array.isArray(this.#value)) throw this.error('must be a list');
-    return this.#value;
-  }
-
-  #member(object: JsonObject, key: string): Reader {
-    return new Reader(this.#source, [...this.#path, key], Object.hasOwn(object, key) ? object[key] : undefined);
-  }
-
-  /** Numbers and booleans are accepted where text is asked, as they were written, like the nucleus's reader does. */
-  #text(): string | undefined {
-    const value = this.#value;
-    if (value === undefined || value === null) return undefined;
-    if (typeof value === 'string') return value;
-    if (typeof value === 'number' || typeof value === 'boolean')
-      return this.#source.written(this.#path) ?? String(value);
-    throw this.error('must be text');
-  }
-
-  #spellings(object: JsonObject): ReadonlyMap<string, string> {
-    if (this.#members !== undefined) return this.#members;
-    const spellings = new Map<string, string>();
-    for (const key of Object.keys(object)) {
-      const earlier = spellings.get(key.toLowerCase());
-      if (earlier !== undefined) {
-        throw parseError(
-          `the key appears twice, as ${earlier} and ${key}`,
-          [...this.#path, key],
-          this.#source.line([...this.#path, key]),
-        );
-      }
-      spellings.set(key.toLowerCase(), key);
-    }
-    this.#members = spellings;
-    return spellings;
-  }
-}
-
-function lastName(path: Path): string {
-  return formatPath(path.slice(-1));
 }

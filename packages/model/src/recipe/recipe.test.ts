@@ -146,10 +146,34 @@ describe('parseRecipe', () => {
     ['a null artifact', { Manifests: [{ Artifacts: [null] }] }, 'Manifests[0].Artifacts[0]', 'null element'],
     ['an artifact without Uri', { Manifests: [{ Artifacts: [{}] }] }, 'Manifests[0].Artifacts[0].Uri', 'is required'],
     [
-      'an https artifact',
-      { Manifests: [{ Artifacts: [{ Uri: 'https://x/y' }] }] },
+      'an http artifact',
+      { Manifests: [{ Artifacts: [{ Uri: 'http://x/y' }] }] },
       'Manifests[0].Artifacts[0].Uri',
-      'https: are not supported',
+      'http: are not supported',
+    ],
+    [
+      'a file artifact outside of a local deployment',
+      { Manifests: [{ Artifacts: [{ Uri: 'file:///x/y' }] }] },
+      'Manifests[0].Artifacts[0].Uri',
+      'for local deployments only',
+    ],
+    [
+      'an https artifact without a digest',
+      { Manifests: [{ Artifacts: [{ Uri: 'https://x/y', Algorithm: 'SHA-256' }] }] },
+      'Manifests[0].Artifacts[0].Digest',
+      'is required',
+    ],
+    [
+      'an https artifact with a digest of another length',
+      { Manifests: [{ Artifacts: [{ Uri: 'https://x/y', Digest: 'abc=', Algorithm: 'SHA-256' }] }] },
+      'Manifests[0].Artifacts[0].Digest',
+      '44 characters',
+    ],
+    [
+      'an https artifact with another hash',
+      { Manifests: [{ Artifacts: [{ Uri: 'https://x/y', Digest: `${'A'.repeat(43)}=`, Algorithm: 'MD5' }] }] },
+      'Manifests[0].Artifacts[0].Algorithm',
+      'must be SHA-256',
     ],
     [
       'two artifacts with one file name',
@@ -226,7 +250,7 @@ describe('parseRecipe', () => {
     expect(refusal('ComponentName: a\nComponentName: b\n').message).toBe(
       'ComponentName, line 2: the key appears twice',
     );
-    expect(refusal('a:\n  - {x: 1,\n    "x": 2}\n').context).toEqual({ path: 'x', line: 3 });
+    expect(refusal('a:\n  - {x: 1,\n    "x": 2}\n').context).toEqual({ path: 'a[0].x', line: 3 });
     expect(refusal('{"ComponentName": "a", "componentname": "b"}').message).toContain('twice');
     expect(parse({ Lifecycle: { Run: 'a', run: 'b' } }).lifecycle).toEqual({ Run: 'a', run: 'b' });
   });

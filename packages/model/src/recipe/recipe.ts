@@ -1,5 +1,6 @@
 // Component recipes, format 2020-01-25: reading, writing, and what a recipe means for one device.
-export { parseArtifactUri } from './artifact-uri.ts';
+export { isPrivateImage, parseArtifactUri } from './artifact-uri.ts';
+export { checkRecipe, type Finding } from './check/check.ts';
 export { formatRecipe, recipeToJson } from './format.ts';
 export { type LifecycleStep, type LifecycleSteps, lifecycleSteps, type SkipIf } from './lifecycle.ts';
 export { parseRecipe } from './parse.ts';

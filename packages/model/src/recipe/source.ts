@@ -1,5 +1,5 @@
 import { Fault, type Json, messageOf } from '@greensward/kit';
-import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml';
+import { type Document, isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import { isShallow, setOwn } from '../json-tools.ts';
 
 /** Where a value is in a document: keys and list indexes from the root. */
@@ -8,7 +8,7 @@ export type Path = readonly (string | number)[];
 /** The text of a recipe, read, with enough of its origin to say where something is wrong. */
 export interface Source {
   readonly value: Json;
-  /** The line (from 1) of the value at `path`, or of the nearest value above it; undefined when unknown. */
+  /** The line (from 1) of the key of the value at `path` (of the value in a list), or of the nearest one above it. */
   line(path: Path): number | undefined;
   /** A scalar as the author wrote it (`1.10` where the value is the number 1.1), or undefined when it is not known. */
   written(path: Path): string | undefined;
@@ -56,7 +56,7 @@ function readJson(text: string): Source | undefined {
   const tokens = scanJson(text);
   return {
     value,
-    line: (path) => nearest(path, (at) => tokens.lines.get(JSON.stringify(at))),
+    line: (path) => nearest(path, (at) => (at.length === 0 ? 1 : tokens.lines.get(JSON.stringify(at)))),
     written: (path) => tokens.scalars.get(JSON.stringify(path)),
   };
 }
@@ -134,16 +134,26 @@ function readYaml(text: string): Source {
 
 function refuseDuplicates(document: Document.Parsed, counter: LineCounter): void {
   visit(document, {
-    Map(_key, map) {
+    Map(_key, map, ancestors) {
       const keys = new Set<string>();
       for (const { key } of map.items) {
         if (!isScalar(key) || key.value === '<<') continue;
         const name = String(key.value);
-        if (keys.has(name))
-          throw parseError('the key appears twice', [name], counter.linePos(key.range?.[0] ?? 0).line);
+        if (keys.has(name)) {
+          const path = [...pathOf([...ancestors, map]), name];
+          throw parseError('the key appears twice', path, counter.linePos(key.range?.[0] ?? 0).line);
+        }
         keys.add(name);
       }
     },
+  });
+}
+
+/** Where the last of some nodes is, each of which holds the next. */
+function pathOf(nodes: readonly unknown[]): Path {
+  return nodes.flatMap((node, index): Path => {
+    if (isPair(node)) return isScalar(node.key) ? [String(node.key.value)] : [];
+    return isSeq(node) ? [node.items.indexOf(nodes[index + 1])] : [];
   });
 }
 
@@ -174,14 +184,22 @@ function plainJson(value: unknown, depth: number): Json {
 }
 
 function yamlLine(document: Document.Parsed, counter: LineCounter, path: Path): number | undefined {
-  const node = document.getIn(path, true);
+  const node = path.length === 0 ? document.contents : yamlNode(document, path);
   if (typeof node !== 'object' || node === null || !('range' in node) || !Array.isArray(node.range)) return undefined;
   const [offset] = node.range;
   return typeof offset === 'number' ? counter.linePos(offset).line : undefined;
 }
 
+/** The key of a member, or the element of a list. */
+function yamlNode(document: Document.Parsed, path: Path): unknown {
+  const at = path.at(-1);
+  const above = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
+  if (isSeq(above)) return typeof at === 'number' ? above.items[at] : undefined;
+  return isMap<Node>(above) ? above.items.find(({ key }) => isScalar(key) && String(key.value) === at)?.key : undefined;
+}
+
 function nearest(path: Path, lineAt: (path: Path) => number | undefined): number | undefined {
-  for (let length = path.length; length > 0; length--) {
+  for (let length = path.length; length >= 0; length--) {
     const line = lineAt(path.slice(0, length));
     if (line !== undefined) return line;
   }

@@ -20,9 +20,10 @@ export interface Dependency {
 
 export interface Artifact {
   readonly uri: string;
-  readonly unarchive: 'NONE' | 'ZIP';
+  /** TAR is an extension: the reference unpacks ZIP only. */
+  readonly unarchive: 'NONE' | 'ZIP' | 'TAR';
   readonly permission: { readonly read: Access; readonly execute: Access };
-  /** Base64 of the hash of the artifact's bytes; set by the cloud when the component version is created. */
+  /** Base64 of the hash of the artifact's bytes; set by the cloud when the component version is created, by the author for `https:`. */
   readonly digest: string | undefined;
   /** Name of the hash algorithm, `SHA-256`. */
   readonly algorithm: string | undefined;

@@ -103,7 +103,7 @@ describe('resolve', () => {
     expect(versions(run({}, []))).toEqual([]);
   });
 
-  test('a later requirer makes a component needed again, and what only the dropped version required is released', () => {
+  test('case 78: a later requirer makes a component needed again, and what only the dropped version required is released', () => {
     const store: Store = {
       a: { '1.0.0': { b: '*', c: '*' } },
       b: { '1.0.0': {}, '2.0.0': { d: '*' } },
@@ -119,7 +119,7 @@ describe('resolve', () => {
     ]);
   });
 
-  test('overlapping ranges of two groups resolve to one version in the overlap', () => {
+  test('case 79: overlapping ranges of two groups resolve to one version in the overlap', () => {
     const store: Store = {
       a: { '1.0.0': { lib: '>=1.0.0 <3.0.0' } },
       b: { '1.0.0': { lib: '>=2.0.0' } },
@@ -141,7 +141,7 @@ describe('resolve', () => {
     expect(outcome.asked).toEqual([]);
   });
 
-  test('disjoint ranges of dependers are a conflict that names both', () => {
+  test('case 79: disjoint ranges of dependers are a conflict that names both', () => {
     const store: Store = {
       a: { '1.0.0': { lib: '^1.0.0' } },
       b: { '1.0.0': { lib: '^2.0.0' } },
@@ -155,7 +155,7 @@ describe('resolve', () => {
     ['of one', { a: { '1.0.0': { a: '*' } } }, 'a'],
     ['of two, one link SOFT', { a: { '1.0.0': { b: '*' } }, b: { '1.0.0': { a: '*;SOFT' } } }, 'a'],
     ['below the root', { a: { '1.0.0': { b: '*' } }, b: { '1.0.0': { c: '*' } }, c: { '1.0.0': { b: '*' } } }, 'b'],
-  ])('a cycle %s is an error that names the component', (_title, store, name) => {
+  ])('case 80: a cycle %s is an error that names the component', (_title, store, name) => {
     expect(conflictOf(run(store, [root('a')]))).toMatchObject({
       code: 'COMPONENT_CIRCULAR_DEPENDENCY_ERROR',
       message: `Circular dependency detected for component ${name}`,
@@ -175,7 +175,7 @@ describe('resolve', () => {
     expect(conflictOf(run(store, [root('a'), root('b')])).code).toBe('COMPONENT_CIRCULAR_DEPENDENCY_ERROR');
   });
 
-  test('a root whose prerelease tag begins with a digit is refused, other tags are not', () => {
+  test('case 82: a root whose prerelease tag begins with a digit is refused, other tags are not', () => {
     const store: Store = { a: { '1.0.0-1': {}, '1.0.0-rc.1': {} } };
     expect(conflictOf(run(store, [root('a', '==1.0.0-1')])).code).toBe('COMPONENT_VERSION_NOT_VALID');
     expect(versions(run(store, [root('a', '==1.0.0-rc.1')]))).toEqual(['a-1.0.0-rc.1']);

@@ -116,7 +116,7 @@ export function timesOutAt(startedAt: number, config: JobConfiguration | undefin
 }
 
 /** Executions a minute; undefined: no limit. Step k of an exponential rate is floor(base x factor^k), computed exactly. */
-function ratePerMinute(
+export function ratePerMinute(
   config: RolloutConfiguration | undefined,
   notified: number,
   succeeded: number,

@@ -1,7 +1,7 @@
 // AWS Signature Version 4: sign, pre-sign and verify. Uses node:crypto; nothing else here touches the machine.
 export { createSigningKeys } from './canonical.ts';
 export type { ChunkSignatures } from './chunks.ts';
-export { presign, type SignableRequest, signRequest } from './sign.ts';
+export { type Credentials, presign, type SignableRequest, signRequest } from './sign.ts';
 export {
   claimSignature,
   parseAuthorization,

@@ -1,6 +1,8 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { ComponentState } from '../../domain/components/component.ts';
 import type { DeploymentStatus } from '../../domain/deployment/deployment.ts';
+import type { EventSubject } from '../../domain/history/event.ts';
+import type { FailureStatus } from '../../domain/history/failure-cause.ts';
 import type { ExecutionStatus, JobStatus } from '../../domain/jobs/job.ts';
 import type { CaStatus, CertificateMode, CertificateStatus } from '../../domain/registry/registry.ts';
 
@@ -271,6 +273,36 @@ export interface Schema {
   mqtt_message: MqttMessageRow & { id: number };
   mqtt_queued: { sequence: number; client_id: string; message_id: number; delivery: string };
   mqtt_retained: MqttMessageRow;
+  event: EventRow;
+  /** One row: the number given last. */
+  event_counter: { id: number; last: number };
+  audit: { request_id: string; at: number; caller: string; operation: string; target: string };
+  /** Causes of failures of a job, with the things whose newest execution failed so. */
+  job_failure: FailureRow;
+  /** Under which cause the newest execution of a thing is counted. */
+  execution_failure: { job_id: string; thing: string; failure_id: number };
+}
+
+export interface EventRow {
+  sequence: number;
+  at: number;
+  subject: EventSubject;
+  deployment_id: string;
+  job_id: string;
+  thing: string | null;
+  number: number | null;
+  from_status: string | null;
+  to_status: string;
+  reason: string | null;
+}
+
+export interface FailureRow {
+  job_id: string;
+  id: number;
+  status: FailureStatus;
+  error_code: string;
+  cause: string;
+  devices: number;
 }
 
 export interface MqttMessageRow {

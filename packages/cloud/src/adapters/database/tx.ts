@@ -1,11 +1,15 @@
+import type { Clock } from '@greensward/kit';
 import type { Tx } from '../../ports/storage.ts';
 import type { Queries } from './schema.ts';
+import { auditStore } from './stores/audit.ts';
 import { caCertificateStore, certificateStore } from './stores/certificates.ts';
 import { clientDeviceStore, connectivityStore, serviceRoleStore } from './stores/client-devices.ts';
 import { componentStore } from './stores/components.ts';
 import { deploymentStore } from './stores/deployments.ts';
 import { deviceStore } from './stores/devices.ts';
+import { TxEvents } from './stores/events.ts';
 import { executionStore } from './stores/executions.ts';
+import { failureStore } from './stores/failures.ts';
 import { fleetIndexStore } from './stores/fleet-index.ts';
 import { groupStore } from './stores/groups.ts';
 import { jobStore } from './stores/jobs.ts';
@@ -15,6 +19,7 @@ import { objectIndex } from './stores/objects.ts';
 import { policyStore } from './stores/policies.ts';
 import { provisioningStore } from './stores/provisioning.ts';
 import { accessKeyStore, idempotencyStore, tagStore } from './stores/requests.ts';
+import { retentionStore } from './stores/retention.ts';
 import { rightsStore } from './stores/rights.ts';
 import { roleAliasStore } from './stores/role-aliases.ts';
 import { shadowStore } from './stores/shadows.ts';
@@ -22,8 +27,9 @@ import { telemetryStore } from './stores/telemetry.ts';
 import { thingTypeStore } from './stores/thing-types.ts';
 import { thingStore } from './stores/things.ts';
 
-/** Every store on one transaction. `shards`: rows a count of executions is spread over. */
-export function createTx(db: Queries, shards: number): Tx {
+/** Every store on one transaction. `shards`: rows a count of executions is spread over; `clock`: the time of events. */
+export function createTx(db: Queries, shards: number, clock: Clock): Tx {
+  const events = new TxEvents(db, clock);
   return {
     things: thingStore(db),
     groups: groupStore(db),
@@ -33,9 +39,9 @@ export function createTx(db: Queries, shards: number): Tx {
     caCertificates: caCertificateStore(db),
     policies: policyStore(db),
     components: componentStore(db),
-    deployments: deploymentStore(db),
-    jobs: jobStore(db),
-    executions: executionStore(db, shards),
+    deployments: deploymentStore(db, events),
+    jobs: jobStore(db, events),
+    executions: executionStore(db, shards, events),
     leases: leaseStore(db),
     shadows: shadowStore(db),
     devices: deviceStore(db),
@@ -51,5 +57,9 @@ export function createTx(db: Queries, shards: number): Tx {
     rights: rightsStore(db),
     provisioning: provisioningStore(db),
     mqttSessions: mqttSessionStore(db),
+    events,
+    failures: failureStore(db),
+    audit: auditStore(db),
+    retention: retentionStore(db, shards),
   };
 }

@@ -1,4 +1,5 @@
-import { Fault, type Log, messageOf } from '@greensward/kit';
+import { type Clock, Fault, type Log, messageOf } from '@greensward/kit';
+import { systemClock } from '@greensward/kit/node';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import type { Storage, Tx } from '../../ports/storage.ts';
@@ -23,7 +24,16 @@ const connectMs = 10_000;
  * run again from the start when the database asks for it. Throws `DATABASE_UNREACHABLE` when no connection can be made
  * and `DATA_FOLDER_NEWER` for a database of a later version.
  */
-export async function openPostgres({ url, log }: { url: string; log: Log }): Promise<Storage> {
+export async function openPostgres({
+  url,
+  log,
+  clock = systemClock,
+}: {
+  url: string;
+  log: Log;
+  /** The time of events. */
+  clock?: Clock;
+}): Promise<Storage> {
   const pool = new pg.Pool({ connectionString: url, types: { getTypeParser }, connectionTimeoutMillis: connectMs });
   // A connection that breaks while nobody uses it; the pool makes another.
   pool.on('error', (error) => log.warn('a database connection was lost', { error: error.message }));
@@ -67,7 +77,7 @@ export async function openPostgres({ url, log }: { url: string; log: Log }): Pro
   let closing: Promise<void> | undefined;
   return {
     write: <T>(work: (tx: Tx) => Promise<T>) =>
-      guard.run(() => inTurn(() => reached(() => write((transaction) => work(createTx(transaction, shards)))))),
+      guard.run(() => inTurn(() => reached(() => write((transaction) => work(createTx(transaction, shards, clock)))))),
     read: (work) =>
       guard.run(() =>
         reached(() =>
@@ -75,7 +85,7 @@ export async function openPostgres({ url, log }: { url: string; log: Log }): Pro
             .transaction()
             .setIsolationLevel('repeatable read')
             .setAccessMode('read only')
-            .execute((transaction) => work(createTx(transaction, shards))),
+            .execute((transaction) => work(createTx(transaction, shards, clock))),
         ),
       ),
     close: () => {

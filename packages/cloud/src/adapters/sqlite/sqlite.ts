@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
-import { Fault, type Log, messageOf } from '@greensward/kit';
+import { type Clock, Fault, type Log, messageOf } from '@greensward/kit';
+import { systemClock } from '@greensward/kit/node';
 import { Kysely } from 'kysely';
 import type { Storage, Tx } from '../../ports/storage.ts';
 import { migrate } from '../database/migrate.ts';
@@ -14,7 +15,16 @@ import { sqliteDialect } from './sqlite-dialect.ts';
  * transactions take turns. Throws `DATABASE_CORRUPT` for a damaged file or another kind of file, and
  * `DATA_FOLDER_NEWER` for a database of a later version.
  */
-export async function openSqlite({ file, log }: { file: string; log: Log }): Promise<Storage> {
+export async function openSqlite({
+  file,
+  log,
+  clock = systemClock,
+}: {
+  file: string;
+  log: Log;
+  /** The time of events. */
+  clock?: Clock;
+}): Promise<Storage> {
   const database = openChecked(file);
   const writer = new Kysely<Schema>({ dialect: sqliteDialect(database, 'begin immediate') });
   try {
@@ -30,7 +40,7 @@ export async function openSqlite({ file, log }: { file: string; log: Log }): Pro
 
   const guard = new NestingGuard();
   const run = <T>(db: Kysely<Schema>, work: (tx: Tx) => Promise<T>) =>
-    guard.run(() => db.transaction().execute((transaction) => work(createTx(transaction, 1))));
+    guard.run(() => db.transaction().execute((transaction) => work(createTx(transaction, 1, clock))));
   let closing: Promise<void> | undefined;
 
   async function close(): Promise<void> {

@@ -7,6 +7,7 @@ import { createArtifactUrls } from '../../adapters/artifact-urls.ts';
 import { createBus } from '../../adapters/bus.ts';
 import { openContentStore } from '../../adapters/content/content-store.ts';
 import { createOwnershipTokens } from '../../adapters/ownership-tokens.ts';
+import { recordingStorage } from '../../adapters/recording-storage.ts';
 import { createSessionCredentials } from '../../adapters/session-credentials.ts';
 import { openSqlite } from '../../adapters/sqlite/sqlite.ts';
 import type { Bus, CloudEvent } from '../../ports/bus.ts';
@@ -48,7 +49,6 @@ const account = { accountId: '000000000000', region: 'us-east-1', partition: 'aw
 /** `given`: a database that is open; it is closed with the cloud. */
 export async function openTestCloud(given?: Storage): Promise<TestCloud> {
   const folder = await mkdtemp(join(tmpdir(), 'greensward-app-'));
-  const storage = given ?? (await openSqlite({ file: join(folder, 'cloud.db'), log: silentLog }));
   const content = await openContentStore(join(folder, 'content'));
   let time = 1_700_000_000_000;
   const clock = {
@@ -59,6 +59,8 @@ export async function openTestCloud(given?: Storage): Promise<TestCloud> {
   };
   const ids = countingIds();
   const bus = createBus(silentLog);
+  const opened = given ?? (await openSqlite({ file: join(folder, 'cloud.db'), log: silentLog, clock }));
+  const { storage } = recordingStorage(opened, bus);
   const events: CloudEvent[] = [];
   bus.subscribe((event) => events.push(event));
   const urls = createArtifactUrls({ secret: new Uint8Array(32), names: ['localhost'], port: 8443, clock });

@@ -5,9 +5,13 @@ import type { Page, PageRequest } from '../../ports/storage.ts';
 import type { Answer, Call, Route, ServiceRoutes } from '../exchange.ts';
 import { pager } from '../page-token.ts';
 import { type Handlers, restJsonErrors, restJsonRoutes, restJsonService } from '../wire/rest-json.ts';
+import type { EventStreams } from './event-streams.ts';
+import { historyHandlers } from './history.ts';
 import { type ExecutionProgress, greensward } from './service.ts';
 
 const handlers: Handlers<typeof greensward.operations> = {
+  ...historyHandlers,
+
   async GetDeploymentProgress({ deploymentId, maxResults, nextToken }, call) {
     const pages = pager('GetDeploymentProgress', { deploymentId });
     const request = pages.request(nextToken, maxResults ?? 250);
@@ -63,8 +67,15 @@ async function executionsOf(
 }
 
 /** Our own API: what AWS has no call for, signed for the service `greensward`. */
-export function greenswardService(): ServiceRoutes {
-  return restJsonService(greensward, restJsonRoutes(greensward, handlers, { access: 'signed' }));
+export function greenswardService(streams: EventStreams): ServiceRoutes {
+  const service = restJsonService(greensward, restJsonRoutes(greensward, handlers, { access: 'signed' }));
+  return {
+    errors: service.errors,
+    route(arrival) {
+      const route = service.route(arrival);
+      return streams.over(route, arrival) ?? route;
+    },
+  };
 }
 
 /** Health, unsigned. `startedAt` is epoch ms; the answer has the uptime in seconds. */

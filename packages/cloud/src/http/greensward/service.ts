@@ -1,5 +1,6 @@
 import { defineService, type Service } from '@greensward/protocol/service';
 import type { Operation } from '@greensward/protocol/walker';
+import { type HistoryOperations, historyOperations, historyRoutes, historyStructures } from './history-service.ts';
 
 /** How far a rollout is. Counts are things by the status of their newest execution. */
 interface DeploymentProgress {
@@ -59,7 +60,7 @@ interface RetryResponse {
   readonly things: number;
 }
 
-interface Operations {
+interface Operations extends HistoryOperations {
   readonly RetryDeployment: Operation<RetryRequest, RetryResponse>;
   readonly GetDeviceTelemetry: Operation<{ readonly thing: string }, DeviceTelemetry>;
   readonly GetDeploymentProgress: Operation<ProgressRequest, DeploymentProgress>;
@@ -76,6 +77,7 @@ export const greensward: Service<Operations> = defineService<Operations>(
   {
     service: 'greensward',
     operations: {
+      ...historyOperations,
       GetDeploymentProgress: {
         method: 'GET',
         uri: progressUri,
@@ -104,6 +106,7 @@ export const greensward: Service<Operations> = defineService<Operations>(
     },
     enums: {},
     structures: {
+      ...historyStructures,
       ProgressRequest: {
         deploymentId: { type: 'string', required: true, in: 'label' },
         maxResults: { type: 'number', in: 'query' },
@@ -151,11 +154,16 @@ export const greensward: Service<Operations> = defineService<Operations>(
       ValidationException: { status: 400, members: { reason: { type: 'string' }, fields: { type: 'json' } } },
     },
     allOperations: {
+      ...historyRoutes,
       GetDeploymentProgress: ['GET', progressUri],
       RetryDeployment: ['POST', retryUri],
       GetDeviceEndpoints: ['GET', endpointsUri],
       GetDeviceTelemetry: ['GET', telemetryUri],
     },
   },
-  { '*.maxResults': { min: 1, max: 250 }, 'RetryRequest.things': { min: 1, max: 250 } },
+  {
+    '*.maxResults': { min: 1, max: 250 },
+    '*.after': { min: 0, max: Number.MAX_SAFE_INTEGER },
+    'RetryRequest.things': { min: 1, max: 250 },
+  },
 );

@@ -2,6 +2,7 @@ import { Fault, type JsonObject } from '@greensward/kit';
 import type { Recipe } from '@greensward/model/recipe';
 import { highest } from '@greensward/model/version';
 import type { ComponentFiles } from '../../components/components.ts';
+import { inParallel } from '../../components/retrying.ts';
 import type { DataPlane } from '../../uplink/data-plane.ts';
 
 /** Component versions that a test's cloud knows: name -> versions, each with its dependencies. */
@@ -92,7 +93,9 @@ export function memoryFiles(): MemoryFiles {
     },
     versions: async (name) =>
       [...recipes.keys()].filter((key) => key.startsWith(`${name}@`)).map((key) => key.slice(name.length + 1)),
-    fetchArtifacts: (recipe, _arn, signal) => files.fetch(recipe, signal),
+    fetchArtifacts: (components, signal) =>
+      inParallel(components, 2, signal, ({ recipe }, either) => files.fetch(recipe, either)),
+    importArtifacts: async () => {},
     prune: async (keep) => {
       for (const key of recipes.keys()) if (!keep.has(key)) recipes.delete(key);
     },

@@ -51,6 +51,10 @@ export class FakeLifecycle implements Lifecycle {
     }));
   }
 
+  request(): string | undefined {
+    return undefined;
+  }
+
   onChange(): () => void {
     return () => {};
   }

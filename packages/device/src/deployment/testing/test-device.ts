@@ -1,9 +1,11 @@
 import { type Json, type JsonObject, silentLog } from '@greensward/kit';
+import type { Recipe } from '@greensward/model/recipe';
 import { HandTimers } from '@greensward/testkit/hand-timers';
 import type { BootstrapOutcome, ComponentSpec } from '../../lifecycle/lifecycle.ts';
 import { type DeviceStore, openDeviceStore } from '../../store/device-store.ts';
 import type { UpdateSubscribers } from '../consent.ts';
 import type { DeploymentLimits } from '../limits.ts';
+import { withSetRecipes } from '../local-components.ts';
 import { DeploymentRunner, type RunnerDeps } from '../runner.ts';
 import type { ValidationSubscribers } from '../validation.ts';
 import { type Catalogue, fakeDataPlane, memoryFiles } from './fake-cloud.ts';
@@ -14,7 +16,7 @@ import { TestBuilds } from './test-builds.ts';
 const catalogue: Catalogue = {
   'aws.greengrass.ShadowManager': { '2.3.9': {} },
   Logged: { '1.0.0': { 'aws.greengrass.ShadowManager': '^2.0.0' } },
-  App: { '1.0.0': { Lib: '^1.0.0' }, '2.0.0': { Lib: '^1.0.0' } },
+  App: { '1.0.0': { Lib: '^1.0.0' }, '2.0.0': { Lib: '^1.0.0' }, '3.0.0': { Lib: '^1.0.0' } },
   Lib: { '1.0.0': {}, '1.4.0': {} },
   Other: { '1.0.0': {} },
   Lone: { '1.0.0': {} },
@@ -52,6 +54,8 @@ export class TestDevice {
   validators: ValidationSubscribers = noSubscribers;
   /** Lifecycles of recipes, by `name@version`; those of others only have a Run. */
   readonly lifecycles = new Map<string, JsonObject>();
+  /** Recipes in the folder of local deployments. */
+  localRecipes: readonly Recipe[] = [];
   /** What bootstrap steps do. */
   bootstraps: (spec: ComponentSpec) => Promise<BootstrapOutcome> = async () => ({ kind: 'done' });
   /** `name version` of the bootstrap steps that were begun, and `restart` and `reboot`, in their order. */
@@ -95,9 +99,11 @@ export class TestDevice {
     const deps: RunnerDeps = {
       store,
       lifecycle: this.lifecycle,
-      files: this.files,
+      files: withSetRecipes(this.files, store),
       dataPlane: { ...dataPlane, thingGroups: async () => this.groups },
       attributes: { os: 'linux' },
+      region: 'us-east-1',
+      folders: { recipes: async () => this.localRecipes, importArtifacts: async () => {} },
       nucleus: { component: 'aws.greengrass.Nucleus', version: this.version },
       builds: this.builds,
       running: (name) => store.components().get(name)?.version,
@@ -139,6 +145,14 @@ export class TestDevice {
 
   job(jobId: string, queuedAt: number, content: Json): void {
     this.runner?.arrive({ kind: 'job', jobId, queuedAt, status: 'QUEUED', document: content });
+  }
+
+  local(deploymentId: string, request: Json): void {
+    this.runner?.arrive({ kind: 'local', deploymentId, createdOn: 5000, request });
+  }
+
+  cancelLocal(deploymentId: string): void {
+    this.runner?.arrive({ kind: 'cancel-local', deploymentId });
   }
 
   shadow(configurationArn: string, content: Json, cancel = false): void {

@@ -129,7 +129,7 @@ describe('stopping', () => {
     await expect(started.exited).resolves.toEqual({ code: 7 });
   });
 
-  test('kills what ignores SIGTERM after the grace, a grandchild too', async () => {
+  test('cases 49, 50: kills what ignores SIGTERM after the grace, a grandchild too', async () => {
     const script = `trap "" TERM; (sh -c 'echo $$ > grandchild; exec sleep 300') & echo up; wait; sleep 300`;
     const started = await platform.start(command(script));
     const grandchild = await pidIn('grandchild');

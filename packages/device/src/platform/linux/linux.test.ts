@@ -96,7 +96,7 @@ describe('files', () => {
     expect(permissionMode({ read, execute }, true)).toBe(mode | 0o200);
   });
 
-  test('modes are set below a folder, and links are not followed', async () => {
+  test('case 59: modes are set below a folder, and links are not followed', async () => {
     const outside = join(folder.path, 'outside');
     const inside = join(folder.path, 'inside');
     mkdirSync(join(inside, 'deep'), { recursive: true });
@@ -144,14 +144,14 @@ describe('files', () => {
 });
 
 describe('users', () => {
-  test('are found by name and number, with their primary group or the given one', async () => {
+  test('case 51: are found by name and number, with their primary group or the given one', async () => {
     await expect(resolveUser('root')).resolves.toMatchObject({ uid: 0, gid: 0, name: 'root' });
     await expect(resolveUser('root:')).resolves.toMatchObject({ uid: 0, gid: 0 });
     await expect(resolveUser('0')).resolves.toMatchObject({ uid: 0, gid: 0, name: 'root' });
     await expect(resolveUser('root:4242')).resolves.toMatchObject({ uid: 0, gid: 4242 });
   });
 
-  test('two numbers need no entry, and are in no other group', async () => {
+  test('case 51: two numbers need no entry, and are in no other group', async () => {
     await expect(resolveUser('54321:54322')).resolves.toEqual({ uid: 54321, gid: 54322, moreGroups: false });
   });
 

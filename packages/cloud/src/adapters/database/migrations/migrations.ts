@@ -5,6 +5,7 @@ import { deviceServices } from './0004-device-services.ts';
 import { provisioning } from './0005-provisioning.ts';
 import { mqttSessions } from './0006-mqtt-sessions.ts';
 import { jobEnds } from './0007-job-ends.ts';
+import { history } from './0008-history.ts';
 import { fleetIndex } from './0009-fleet-index.ts';
 import type { Migration } from './migration.ts';
 
@@ -17,5 +18,6 @@ export const migrations: readonly Migration[] = [
   provisioning,
   mqttSessions,
   jobEnds,
+  history,
   fleetIndex,
 ];

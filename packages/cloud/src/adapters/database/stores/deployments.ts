@@ -1,7 +1,9 @@
 import type { Deployment } from '../../../domain/deployment/deployment.ts';
+import { eventReason } from '../../../domain/history/event.ts';
 import type { DeploymentStore } from '../../../ports/storage.ts';
 import { flag, fromJson, lookups, parseTimeKey, present, timeKey, toPage } from '../rows.ts';
 import type { DeploymentRow, Queries } from '../schema.ts';
+import type { TxEvents } from './events.ts';
 
 const toDeployment = (row: DeploymentRow): Deployment => ({
   id: row.id,
@@ -17,7 +19,19 @@ const toDeployment = (row: DeploymentRow): Deployment => ({
   createdAt: row.created_at,
 });
 
-export function deploymentStore(db: Queries): DeploymentStore {
+export function deploymentStore(db: Queries, events: TxEvents): DeploymentStore {
+  const log = (deployment: Pick<Deployment, 'id' | 'jobId'>, from: string | undefined, to: string, reason?: string) =>
+    events.append([
+      {
+        at: events.now(),
+        subject: 'deployment',
+        deploymentId: deployment.id,
+        jobId: deployment.jobId,
+        ...(from === undefined ? {} : { from }),
+        to,
+        ...eventReason(reason),
+      },
+    ]);
   return {
     async get(id) {
       const row = await db.selectFrom('deployment').selectAll().where('id', '=', id).executeTakeFirst();
@@ -146,6 +160,7 @@ export function deploymentStore(db: Queries): DeploymentStore {
           created_at: deployment.createdAt,
         })
         .execute();
+      await log(deployment, undefined, deployment.status);
       if (parent === undefined) return;
       await db
         .updateTable('deployment_target')
@@ -155,6 +170,13 @@ export function deploymentStore(db: Queries): DeploymentStore {
     },
 
     async update(deployment) {
+      const before = await db
+        .selectFrom('deployment')
+        .select('status')
+        .where('id', '=', deployment.id)
+        .executeTakeFirst();
+      if (before !== undefined && before.status !== deployment.status)
+        await log(deployment, before.status, deployment.status, deployment.statusReason);
       await db
         .updateTable('deployment')
         .set({
@@ -167,7 +189,12 @@ export function deploymentStore(db: Queries): DeploymentStore {
     },
 
     async delete(id) {
-      await db.deleteFrom('deployment').where('id', '=', id).execute();
+      const gone = await db
+        .deleteFrom('deployment')
+        .where('id', '=', id)
+        .returning(['id', 'job_id as jobId', 'status'])
+        .executeTakeFirst();
+      if (gone !== undefined) await log(gone, gone.status, 'DELETED');
     },
   };
 }

@@ -50,6 +50,11 @@ export function toExecution(row: JoinedRow): Execution {
   return asEnded(execution, toJobEnd(row));
 }
 
+/** As the row says, whatever the end of its job: what a change of it begins from. */
+export function storedExecution(row: ExecutionRow): Execution {
+  return toExecution({ ...row, ended_at: null, forced: null });
+}
+
 export function toJobEnd(row: { ended_at: number | null; forced: Flag | null }): JobEnd | undefined {
   return row.ended_at === null ? undefined : { at: row.ended_at, force: row.forced === 1 };
 }

@@ -5,7 +5,18 @@ import type { ExecutionStore } from '../../../ports/storage.ts';
 import { chunks, flag, lookups, pairLookups, parseTimeKey, timeKey, toPage } from '../rows.ts';
 import type { ExecutionRow, Queries } from '../schema.ts';
 import { CountChanges } from './counts.ts';
-import { isShownAs, isThere, joinedExecutions, shownStatus, toExecution, toJobEnd, toRow } from './execution-rows.ts';
+import type { TxEvents } from './events.ts';
+import { type ExecutionChange, recordChanges } from './execution-changes.ts';
+import {
+  isShownAs,
+  isThere,
+  joinedExecutions,
+  shownStatus,
+  storedExecution,
+  toExecution,
+  toJobEnd,
+  toRow,
+} from './execution-rows.ts';
 import { sweepJob } from './sweep.ts';
 import { failedAfter, failures, isOneOf, type Pair, waitAgain } from './waiting.ts';
 
@@ -17,7 +28,7 @@ const endedByService = ['CANCELED', 'TIMED_OUT', 'REMOVED'] as const;
 const maxNumber = 0x7fffffff;
 
 /** `shards`: over how many rows a count is spread, so that writers of one job need not wait for each other. */
-export function executionStore(db: Queries, shards: number): ExecutionStore {
+export function executionStore(db: Queries, shards: number, events: TxEvents): ExecutionStore {
   /** As they are stored: for writing them, not for showing them. */
   async function storedRows(pairs: readonly Pair[], newestOnly: boolean): Promise<ExecutionRow[]> {
     const rows: ExecutionRow[] = [];
@@ -114,6 +125,15 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
     const removed = [...last.values()].filter((execution) => execution.status === 'REMOVED');
     await waitAgain(db, removed, ['REMOVED']);
     await changes.save(db);
+    await recordChanges(
+      db,
+      events,
+      [...last].flatMap(([key, after]): ExecutionChange[] => {
+        const row = known.get(key);
+        if (row === undefined) return [];
+        return [{ before: storedExecution(row), after, newest: [row.newest === 1, row.newest === 1] }];
+      }),
+    );
   }
 
   return {
@@ -308,6 +328,18 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
         await db.deleteFrom('job_waiting').where(isOneOf('job_waiting', chunk)).execute();
       await recordSuccesses(executions.filter(hasSucceeded));
       await changes.save(db);
+      await recordChanges(db, events, [
+        ...replaced
+          .filter((old) => old.number !== newest.get(pairKey(old)))
+          .map(
+            (old): ExecutionChange => ({
+              before: storedExecution(old),
+              after: storedExecution(old),
+              newest: [true, false],
+            }),
+          ),
+        ...executions.map((each): ExecutionChange => ({ after: each, newest: [false, isNewest(each)] })),
+      ]);
     },
 
     updateMany,
@@ -318,14 +350,16 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
         .where('job_id', '=', jobId)
         .where('thing', '=', thing)
         .where('number', '=', number)
-        .returning(['status', 'newest'])
+        .returningAll()
         .executeTakeFirst();
-      if (gone?.newest !== 1) return;
+      if (gone === undefined) return;
+      const followUps: ExecutionChange[] = [{ before: storedExecution(gone), newest: [gone.newest === 1, false] }];
+      if (gone.newest !== 1) return recordChanges(db, events, followUps);
       const changes = new CountChanges(shards);
       changes.add({ jobId, thing }, gone.status, -1);
       const before = await db
         .selectFrom('execution')
-        .select(['number', 'status'])
+        .selectAll()
         .where('job_id', '=', jobId)
         .where('thing', '=', thing)
         .orderBy('number', 'desc')
@@ -340,8 +374,10 @@ export function executionStore(db: Queries, shards: number): ExecutionStore {
           .where('number', '=', before.number)
           .execute();
         changes.add({ jobId, thing }, before.status, 1);
+        followUps.push({ before: storedExecution(before), after: storedExecution(before), newest: [false, true] });
       }
       await changes.save(db);
+      await recordChanges(db, events, followUps);
     },
 
     async endAll(jobId, { at, force }) {

@@ -1,8 +1,10 @@
+import { eventReason } from '../../../domain/history/event.ts';
 import { jobConfiguration } from '../../../domain/jobs/configuration.ts';
 import type { Job } from '../../../domain/jobs/job.ts';
 import type { JobStore } from '../../../ports/storage.ts';
 import { flag, lookups, parseTimeKey, present, timeKey, toPage } from '../rows.ts';
 import type { Flag, JobRow, Queries } from '../schema.ts';
+import type { TxEvents } from './events.ts';
 
 const toJob = (row: JobRow & { sweeping: string | null }): Job => ({
   id: row.id,
@@ -45,7 +47,19 @@ const toRow = (job: Job): JobRow => ({
 
 const failures = ['FAILED', 'REJECTED', 'TIMED_OUT'] as const;
 
-export function jobStore(db: Queries): JobStore {
+export function jobStore(db: Queries, events: TxEvents): JobStore {
+  const log = (job: Pick<Job, 'id' | 'deploymentId'>, from: string | undefined, to: string, reason?: string) =>
+    events.append([
+      {
+        at: events.now(),
+        subject: 'job',
+        deploymentId: job.deploymentId,
+        jobId: job.id,
+        ...(from === undefined ? {} : { from }),
+        to,
+        ...eventReason(reason),
+      },
+    ]);
   /** Those that were not deleted. */
   const jobs = () =>
     db
@@ -132,21 +146,24 @@ export function jobStore(db: Queries): JobStore {
 
     async insert(job) {
       await db.insertInto('job').values(toRow(job)).execute();
+      await log(job, undefined, job.status);
     },
 
     async update(job) {
       const { id, ...row } = toRow(job);
+      const before = await db.selectFrom('job').select('status').where('id', '=', id).executeTakeFirst();
+      if (before !== undefined && before.status !== job.status)
+        await log(job, before.status, job.status, job.comment ?? job.reasonCode);
+      // How far its rollout is shows without an event.
+      events.touch();
       await db.updateTable('job').set(row).where('id', '=', id).execute();
     },
 
     async delete(id, at) {
-      const there = await db
-        .updateTable('job')
-        .set({ status: 'CANCELED' })
-        .where('id', '=', id)
-        .returning('id')
-        .executeTakeFirst();
-      if (there === undefined) return; // Its rows went with an earlier delete.
+      const there = await jobs().where('job.id', '=', id).executeTakeFirst();
+      if (there === undefined) return; // Deleted before.
+      await db.updateTable('job').set({ status: 'CANCELED' }).where('id', '=', id).execute();
+      await log(toJob(there), there.status, 'DELETED');
       const deleted: Flag = 1;
       await db
         .insertInto('job_end')

@@ -26,7 +26,8 @@ export async function sweepJob(
   if (done) {
     await db.deleteFrom('job_end').where('job_id', '=', jobId).execute();
     if (end.deleted === 1) {
-      await db.deleteFrom('job_counts').where('job_id', '=', jobId).execute();
+      for (const table of ['job_counts', 'execution_failure', 'job_failure'] as const)
+        await db.deleteFrom(table).where('job_id', '=', jobId).execute();
       await db.deleteFrom('job').where('id', '=', jobId).execute();
     }
   }
@@ -64,6 +65,7 @@ async function remove(db: Queries, jobId: string, limit: number): Promise<{ rows
       .where('job_id', '=', jobId)
       .where((eb) => eb(eb.refTuple('thing', 'number'), '<=', eb.tuple(last.thing, last.number)))
       .execute();
+    await db.deleteFrom('execution_failure').where('job_id', '=', jobId).where('thing', '<=', last.thing).execute();
   }
   const live = rows.filter(({ status }) => status === 'QUEUED' || status === 'IN_PROGRESS');
   return { rows: rows.length, things: live.map((row) => row.thing) };

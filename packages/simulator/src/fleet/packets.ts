@@ -1,5 +1,5 @@
-// The packets of a client as bytes, of both versions, and those of a server taken apart: as much as the tests need that send
-// what no client library would.
+// The packets of a client as bytes, of both versions, and those of a server taken apart: as much as devices need of which one
+// process has thousands, and tests that send what no client library would.
 
 export type Version = 4 | 5;
 
@@ -29,9 +29,9 @@ function sixteen(value: number): Buffer {
 /** No properties: a length of 0 in MQTT 5, nothing in 3.1.1. */
 const properties = (version: Version) => Buffer.alloc(version === 5 ? 1 : 0);
 
-/** A CONNECT with a clean session and a keep-alive of ten minutes. */
-export function connectPacket(version: Version, clientId: string): Buffer {
-  return packet(0x10, text('MQTT'), Buffer.from([version, 2]), sixteen(600), properties(version), text(clientId));
+/** A CONNECT with a clean session. `keepAlive` in seconds. */
+export function connectPacket(version: Version, clientId: string, keepAlive = 600): Buffer {
+  return packet(0x10, text('MQTT'), Buffer.from([version, 2]), sixteen(keepAlive), properties(version), text(clientId));
 }
 
 export function publishPacket(
@@ -69,7 +69,7 @@ export interface Arrived {
 }
 
 /** The kinds that the tests wait for. */
-export const kinds = { connack: 2, publish: 3, suback: 9 } as const;
+export const kinds = { connack: 2, publish: 3, suback: 9, pingresp: 13 } as const;
 
 /** The topic and packet identifier (QoS 1) of a PUBLISH. */
 export function publishedIn({ flags, body }: Arrived): {
@@ -78,6 +78,20 @@ export function publishedIn({ flags, body }: Arrived): {
 } {
   const end = 2 + body.readUInt16BE(0);
   return { topic: body.toString('utf8', 2, end), packetId: (flags & 0x06) === 0 ? undefined : body.readUInt16BE(end) };
+}
+
+/** What a PUBLISH carries: in MQTT 5 behind its properties. */
+export function payloadOf(version: Version, { flags, body }: Arrived): Buffer {
+  let at = 2 + body.readUInt16BE(0) + ((flags & 0x06) === 0 ? 0 : 2);
+  if (version === 5) {
+    let length = 0;
+    for (let factor = 1, byte = 0x80; byte >= 0x80; factor *= 128) {
+      byte = body.readUInt8(at++);
+      length += (byte & 0x7f) * factor;
+    }
+    at += length;
+  }
+  return body.subarray(at);
 }
 
 /** Takes the packets out of what arrives. */
