@@ -3,13 +3,19 @@ import { type Clock, type Ids, type JsonObject, type Log, messageOf, type Timers
 import { toJson } from '@greensward/model/configuration';
 import { builtinComponents, emptyBuiltins, tokenExchangeService } from './builtin/builtin-components.ts';
 import { createComponentFiles } from './components/component-files.ts';
+import { createLocalFolders } from './components/local-folders.ts';
 import { retrying } from './components/retrying.ts';
 import { createCloudTime } from './configuration/cloud-time.ts';
 import type { DeviceConfig } from './configuration/device-config.ts';
 import { createLiveConfiguration } from './configuration/live-configuration.ts';
 import { createTokenExchange } from './credentials/token-exchange.ts';
+import { withSetRecipes } from './deployment/local-components.ts';
+import { createLocalDeployments } from './deployment/local-deployments.ts';
 import { DeploymentRunner } from './deployment/runner.ts';
+import type { RuntimeBuilds } from './deployment/runtime-builds.ts';
 import type { SpecContext } from './deployment/specs.ts';
+import type { Restart } from './deployment/stages.ts';
+import { type LocalControl, startLocalControl } from './ipc/local-control.ts';
 import { createComponentLogs } from './lifecycle/component-logs.ts';
 import { createLifecycle } from './lifecycle/lifecycle-engine.ts';
 import { openProcessRecord } from './lifecycle/process-record.ts';
@@ -30,8 +36,8 @@ import type { TlsMaterial } from './uplink/tls-material.ts';
 /** The component by which a device runtime reports itself. */
 const nucleusComponent = 'aws.greengrass.Nucleus';
 
-/** A stage that waits for the network tries this long without progress before its deployment fails. */
-const networkLimitMs = 24 * 3_600_000;
+/** Nobody subscribes to updates yet: that needs the IPC of components. */
+const noSubscribers = { names: () => [], ask: () => () => {}, tellDone: () => {} };
 
 export interface NucleusDeps {
   readonly rootPath: string;
@@ -43,14 +49,20 @@ export interface NucleusDeps {
   readonly timers: Timers;
   readonly ids: Ids;
   readonly log: Log;
+  /** The user that the runtime runs as, who may give it orders on this machine. */
+  readonly uid: number;
   /** The environment that components inherit, as the runtime itself has it. */
   readonly environment: Readonly<Record<string, string>>;
   /** Where AWS services are reached that are not AWS's own (`AWS_ENDPOINT_URL_S3` and the like). */
   readonly serviceEndpoints: ServiceEndpoints;
   /** The runtime cannot go on; it is to end, and to be started again. */
   readonly onFatal: (error: unknown) => void;
-  /** A deployment changed what only a new start takes over: the runtime is to be stopped and started again. */
-  readonly onRestart: () => void;
+  /**
+   * The runtime is to be stopped and started again (a deployment changed what only a new start takes over, or a bootstrap step asks
+   * for it), stopped and started as a program (another build may have its turn), or stopped and the device rebooted. The journal is as it is to go on from.
+   */
+  readonly onRestart: (kind: Restart) => void;
+  readonly builds: RuntimeBuilds;
 }
 
 /** A device runtime at work. */
@@ -104,7 +116,7 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     clock,
     timers,
   });
-  const files = createComponentFiles({
+  const disk = createComponentFiles({
     root: config.rootPath,
     dataPlane,
     objects: createS3Objects(aws),
@@ -116,8 +128,10 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     log,
     timers,
     ids,
-    retryLimitMs: networkLimitMs,
+    retryLimitMs: config.deploymentLimits.networkMs,
   });
+  const files = withSetRecipes(disk, store);
+  const folders = createLocalFolders({ root: config.rootPath, platform });
   const logs = createComponentLogs({
     folder: join(config.rootPath, 'logs'),
     clock,
@@ -153,7 +167,7 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     const effects = own.take(set);
     if (effects.restart) {
       log.info('the runtime starts again with its new configuration');
-      deps.onRestart();
+      deps.onRestart('restart');
       return 'restart';
     }
     if (effects.credentials) tokenExchange.forget();
@@ -169,7 +183,9 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     store,
     lifecycle,
     files,
+    folders,
     dataPlane,
+    region: config.region,
     get attributes() {
       return attributes();
     },
@@ -177,7 +193,12 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     nucleus: { component: nucleusComponent, version: config.nucleusVersion },
     running: (name) => store.components().get(name)?.version,
     retrying: (work, signal) =>
-      retrying({ timers, ids, log, retryLimitMs: networkLimitMs }, 'a call to the cloud', signal, work),
+      retrying(
+        { timers, ids, log, retryLimitMs: config.deploymentLimits.networkMs },
+        'a call to the cloud',
+        signal,
+        work,
+      ),
     specContext,
     checkNucleus: own.check,
     settings: () => ({
@@ -189,6 +210,12 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
           : created;
       },
     }),
+    timers,
+    limits: () => own.current().deploymentLimits,
+    updates: noSubscribers,
+    validators: noSubscribers,
+    onRestart: deps.onRestart,
+    builds: deps.builds,
     beforeBringUp,
     onReplaced: (before) =>
       live.replaced(new Map([...before].map(([name, { configuration }]) => [name, configuration]))),
@@ -227,10 +254,36 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
   reporter.start();
   uplink.start();
 
+  const statuses = () => [...lifecycle.statuses(), ...runner.unloadable()];
+  const control = await startLocalControl({
+    rootPath: config.rootPath,
+    uid: deps.uid,
+    store,
+    deployments: createLocalDeployments({
+      store,
+      arrive: (arrival) => runner.arrive(arrival),
+      checkFolders: (recipes, artifacts) => folders.check(recipes, artifacts),
+      // A device whose clock is ahead must not overrule the deployments of the cloud.
+      clock: cloudTime,
+      ids,
+    }),
+    statuses,
+    request: (component, request) => lifecycle.request(component, request),
+    nucleus: { component: nucleusComponent, version: config.nucleusVersion },
+    timers,
+    ids,
+    log,
+  }).catch((error: unknown): LocalControl => {
+    // Components are worth more than orders given beside them.
+    log.error('the command line cannot reach this runtime', { reason: messageOf(error) });
+    return { close: async () => {} };
+  });
+
   return {
     config: own.current,
     onConnection: (listener) => void uplink.onConnection(listener),
     async stop() {
+      await control.close();
       // All at once: a status that waits for its answer ends with the uplink, a deployment that removes a component with the
       // lifecycle. Each takes nothing new from here on.
       await Promise.all([reporter.stop(), runner.stop(), uplink.stop(), lifecycle.stop()]);

@@ -32,6 +32,7 @@ class Bench {
       dataPlane: { ...plane, thingGroups: async () => this.groups },
       files: this.files,
       attributes: { os: 'linux' },
+      region: 'us-east-1',
       nucleus: { component: 'aws.greengrass.Nucleus', version: '2.18.0' },
       running: (name) => this.current.get(name)?.version,
       retrying: (work) => work(),
@@ -47,6 +48,7 @@ class Bench {
       builtins: builtinComponents('us-east-1'),
       checkNucleus: (overrides) => void this.checked.push(overrides),
       settings: () => this.settings,
+      builds: { check: async () => {} },
     };
     const document = parseDocument({
       deploymentId: 'd-1',

@@ -1,13 +1,16 @@
 import { Fault, type JsonObject } from '@greensward/kit';
 import { applyUpdate, emptyConfiguration, formatSource, toJson, withValues } from '@greensward/model/configuration';
-import { type DeploymentDocument, groupOf } from '@greensward/model/deployment-document';
+import { type DeploymentDocument, type DocumentComponent, groupOf } from '@greensward/model/deployment-document';
 import { interpolateConfiguration } from '@greensward/model/interpolate';
+import { formatRecipe, type Recipe } from '@greensward/model/recipe';
 import type { ComponentFiles } from '../components/components.ts';
 import type { ComponentSet, GroupRecord, RunWith, SetEntry } from '../store/records.ts';
 import type { DataPlane } from '../uplink/data-plane.ts';
 import { requireImageServices } from './image-services.ts';
 import { type Resolution, type ResolveDeps, resolveComponents } from './resolve-components.ts';
 import { groupsAfter, rootsOf, sourcesOf } from './roots.ts';
+import type { RuntimeBuild, RuntimeBuilds } from './runtime-builds.ts';
+import { buildOf } from './runtime-update.ts';
 import { buildSpecs, type SpecContext } from './specs.ts';
 
 /** What preparing a deployment needs. */
@@ -22,6 +25,7 @@ export interface PrepareDeps extends ResolveDeps {
    */
   readonly checkNucleus: (overrides: JsonObject) => void;
   readonly settings: () => MergeSettings;
+  readonly builds: Pick<RuntimeBuilds, 'check'>;
 }
 
 /** Parameters of the runtime that decide how a deployment's configuration is taken. */
@@ -32,11 +36,16 @@ export interface MergeSettings {
   readonly interpolate: boolean;
 }
 
+/** What a deployment says about a component. */
+type Update = Omit<DocumentComponent, 'version'>;
+
 /** The device as a deployment wants it. */
 export interface Prepared {
   /** The set over what the device has at the moment of the change: components may write their configuration until then. */
   setOver(current: ComponentSet): readonly SetEntry[];
   readonly groups: Readonly<Record<string, GroupRecord>>;
+  /** The build that the runtime is to become. */
+  readonly runtime?: RuntimeBuild;
 }
 
 const knownCapabilities: ReadonlySet<string> = new Set(['LINUX_RESOURCE_LIMITS', 'SUB_DEPLOYMENTS']);
@@ -61,12 +70,14 @@ export async function prepare(
   const membership = await deps.retrying(() => deps.dataPlane.thingGroups(signal), signal);
   const after = groupsAfter(document, groupOf(document), groups, membership);
   const resolved = await resolveComponents(rootsOf(after), deps, signal);
-  refuseOtherNucleus(resolved, deps.nucleus);
+  refuseUpdatesOfNothing(document, resolved, deps.nucleus);
   onResolved([...resolved].map(([name, { version }]) => `${name}@${version}`));
   requireImageServices(resolved, deps.attributes);
   const loaded = [...resolved].flatMap(([name, resolution]) => (deps.builtins.has(name) ? [] : [resolution]));
   await deps.files.fetchArtifacts(loaded, signal);
-  const timestamp = deps.settings().mergeTime(document.creationTimestamp);
+  // That of a local deployment is the device's own word for the cloud's time.
+  const timestamp =
+    document.local === undefined ? deps.settings().mergeTime(document.creationTimestamp) : document.creationTimestamp;
   const setOver = (over: ComponentSet) => componentSet(document, resolved, over, after, deps, timestamp);
   const set = setOver(current);
   checkNucleus(set, deps);
@@ -77,7 +88,12 @@ export async function prepare(
     deps.specContext((name) => resolved.get(name)?.recipe),
   );
   for (const error of failed.values()) throw error;
-  return { setOver, groups: after };
+  const nucleus = resolved.get(deps.nucleus.component);
+  if (nucleus === undefined) return { setOver, groups: after };
+  const { artifacts } = deps.specContext(() => undefined).paths(deps.nucleus.component, nucleus.version);
+  const runtime = buildOf(nucleus.recipe, deps.attributes, artifacts);
+  await deps.builds.check(runtime, signal);
+  return { setOver, groups: after, runtime };
 }
 
 function requireCapabilities(document: DeploymentDocument): void {
@@ -89,13 +105,18 @@ function requireCapabilities(document: DeploymentDocument): void {
   );
 }
 
-/** The runtime provides this component itself, in one version: it cannot replace itself by a deployment. */
-function refuseOtherNucleus(resolved: ReadonlyMap<string, Resolution>, nucleus: PrepareDeps['nucleus']): void {
-  const asked = resolved.get(nucleus.component);
-  if (asked === undefined) return;
+/** The reference takes an update of a component that is not there, and does nothing: a typing mistake would look done. */
+function refuseUpdatesOfNothing(
+  document: DeploymentDocument,
+  resolved: ReadonlyMap<string, Resolution>,
+  nucleus: PrepareDeps['nucleus'],
+): void {
+  const updated = Object.keys(document.local?.updates ?? {});
+  const unknown = updated.filter((name) => !resolved.has(name) && name !== nucleus.component);
+  if (unknown.length === 0) return;
   throw new Fault(
-    'UNAUTHORIZED_NUCLEUS_MINOR_VERSION_UPDATE',
-    `${nucleus.component} ${asked.version} is asked for, but this runtime is ${nucleus.version} and does not replace itself`,
+    'DEPLOYMENT_DOCUMENT_NOT_VALID',
+    `The deployment updates ${unknown.join(', ')}, which this device does not run`,
   );
 }
 
@@ -110,13 +131,15 @@ function componentSet(
   const dependencies = (name: string) => resolved.get(name)?.recipe.dependencies.keys() ?? [];
   const sources = sourcesOf(groups, dependencies);
   const roots = new Set(Object.values(groups).flatMap((group) => Object.keys(group.roots)));
-  const updates = new Map(Object.entries(document.components));
-  const source = formatSource({
-    kind: 'deployment',
-    id: document.deploymentId,
-    configurationArn: document.configurationArn,
-  });
-  const entryOf = (name: string, { version, arn, defaults }: Made): SetEntry => {
+  const updates = new Map<string, Update>(Object.entries(document.components));
+  for (const [name, update] of Object.entries(document.local?.updates ?? {})) updates.set(name, update);
+  const { deploymentId, configurationArn } = document;
+  const source = formatSource(
+    document.local === undefined
+      ? { kind: 'deployment', id: deploymentId, configurationArn }
+      : { kind: 'local', by: `deployment ${deploymentId}` },
+  );
+  const entryOf = (name: string, { version, arn, defaults, recipe }: Made): SetEntry => {
     const update = updates.get(name);
     const running = current.get(name);
     const { tree, ignored } = applyUpdate({
@@ -143,14 +166,18 @@ function componentSet(
       isRoot: roots.has(name),
       sources: sources.get(name) ?? [],
       ...(runWith === undefined ? {} : { runWith }),
+      // Without an ARN it came from a local deployment: its recipe is part of the set.
+      ...(arn === '' && recipe !== undefined ? { recipe: formatRecipe(recipe, 'JSON') } : {}),
       ...(overruled.length === 0 ? {} : { overruled }),
       ...(deps.builtins.has(name) || name === deps.nucleus.component ? { builtin: true as const } : {}),
     };
   };
   const entries = [...resolved].map(([name, { version, recipe, arn }]) =>
-    entryOf(name, { version, arn, defaults: recipe.defaultConfiguration }),
+    entryOf(name, { version, arn, defaults: recipe.defaultConfiguration, recipe }),
   );
   const { component, version } = deps.nucleus;
+  // Of another version it is among the entries already.
+  if (resolved.has(component)) return deps.settings().interpolate ? interpolated(entries, deps) : entries;
   const nucleus = updates.has(component)
     ? entryOf(component, { version, arn: '', defaults: {} })
     : current.get(component);
@@ -164,6 +191,7 @@ interface Made {
   readonly version: string;
   readonly arn: string;
   readonly defaults: JsonObject;
+  readonly recipe?: Recipe;
 }
 
 /** Variables of the system in configurations stand for themselves only once they are stored (`interpolateComponentConfiguration`). */

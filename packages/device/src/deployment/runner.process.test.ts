@@ -14,6 +14,8 @@ import { createLinuxPlatform } from '../platform/linux/linux-platform.ts';
 import { type DeviceStore, openDeviceStore } from '../store/device-store.ts';
 import type { OwedStatus } from '../store/records.ts';
 import { DeploymentRunner } from './runner.ts';
+import { longLimits, noSubscribers } from './testing/subscribers.ts';
+import { TestBuilds } from './testing/test-builds.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -112,6 +114,8 @@ class Device {
       files,
       dataPlane,
       attributes: platform.attributes(),
+      region: 'us-east-1',
+      folders: { recipes: async () => [], importArtifacts: async () => {} },
       nucleus: { component: 'aws.greengrass.Nucleus', version: '2.18.0' },
       running: (name) => store.components().get(name)?.version,
       retrying: (work) => work(),
@@ -127,6 +131,12 @@ class Device {
       builtins: new Map(),
       checkNucleus: () => {},
       settings: () => ({ mergeTime: (created) => created, interpolate: false }),
+      timers: systemTimers,
+      limits: () => longLimits,
+      builds: new TestBuilds(),
+      updates: noSubscribers,
+      validators: noSubscribers,
+      onRestart: () => {},
       beforeBringUp: async () => 'go',
       onReplaced: () => {},
       onOwed: () => {},
