@@ -114,6 +114,7 @@ async function main(): Promise<void> {
       timers: systemTimers,
       ids: systemIds,
       log,
+      uid: process.getuid?.() ?? 0,
       environment: inheritedEnvironment(),
       serviceEndpoints: serviceEndpoints(),
       onFatal: (error) => {

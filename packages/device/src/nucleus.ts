@@ -3,13 +3,17 @@ import { type Clock, type Ids, type JsonObject, type Log, messageOf, type Timers
 import { toJson } from '@greensward/model/configuration';
 import { builtinComponents, emptyBuiltins, tokenExchangeService } from './builtin/builtin-components.ts';
 import { createComponentFiles } from './components/component-files.ts';
+import { createLocalFolders } from './components/local-folders.ts';
 import { retrying } from './components/retrying.ts';
 import { createCloudTime } from './configuration/cloud-time.ts';
 import type { DeviceConfig } from './configuration/device-config.ts';
 import { createLiveConfiguration } from './configuration/live-configuration.ts';
 import { createTokenExchange } from './credentials/token-exchange.ts';
+import { withSetRecipes } from './deployment/local-components.ts';
+import { createLocalDeployments } from './deployment/local-deployments.ts';
 import { DeploymentRunner } from './deployment/runner.ts';
 import type { SpecContext } from './deployment/specs.ts';
+import { type LocalControl, startLocalControl } from './ipc/local-control.ts';
 import { createComponentLogs } from './lifecycle/component-logs.ts';
 import { createLifecycle } from './lifecycle/lifecycle-engine.ts';
 import { openProcessRecord } from './lifecycle/process-record.ts';
@@ -43,6 +47,8 @@ export interface NucleusDeps {
   readonly timers: Timers;
   readonly ids: Ids;
   readonly log: Log;
+  /** The user that the runtime runs as, who may give it orders on this machine. */
+  readonly uid: number;
   /** The environment that components inherit, as the runtime itself has it. */
   readonly environment: Readonly<Record<string, string>>;
   /** Where AWS services are reached that are not AWS's own (`AWS_ENDPOINT_URL_S3` and the like). */
@@ -104,7 +110,7 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     clock,
     timers,
   });
-  const files = createComponentFiles({
+  const disk = createComponentFiles({
     root: config.rootPath,
     dataPlane,
     objects: createS3Objects(aws),
@@ -118,6 +124,8 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     ids,
     retryLimitMs: networkLimitMs,
   });
+  const files = withSetRecipes(disk, store);
+  const folders = createLocalFolders({ root: config.rootPath, platform });
   const logs = createComponentLogs({
     folder: join(config.rootPath, 'logs'),
     clock,
@@ -169,7 +177,9 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     store,
     lifecycle,
     files,
+    folders,
     dataPlane,
+    region: config.region,
     get attributes() {
       return attributes();
     },
@@ -227,10 +237,36 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
   reporter.start();
   uplink.start();
 
+  const statuses = () => [...lifecycle.statuses(), ...runner.unloadable()];
+  const control = await startLocalControl({
+    rootPath: config.rootPath,
+    uid: deps.uid,
+    store,
+    deployments: createLocalDeployments({
+      store,
+      arrive: (arrival) => runner.arrive(arrival),
+      checkFolders: (recipes, artifacts) => folders.check(recipes, artifacts),
+      // A device whose clock is ahead must not overrule the deployments of the cloud.
+      clock: cloudTime,
+      ids,
+    }),
+    statuses,
+    request: (component, request) => lifecycle.request(component, request),
+    nucleus: { component: nucleusComponent, version: config.nucleusVersion },
+    timers,
+    ids,
+    log,
+  }).catch((error: unknown): LocalControl => {
+    // Components are worth more than orders given beside them.
+    log.error('the command line cannot reach this runtime', { reason: messageOf(error) });
+    return { close: async () => {} };
+  });
+
   return {
     config: own.current,
     onConnection: (listener) => void uplink.onConnection(listener),
     async stop() {
+      await control.close();
       // All at once: a status that waits for its answer ends with the uplink, a deployment that removes a component with the
       // lifecycle. Each takes nothing new from here on.
       await Promise.all([reporter.stop(), runner.stop(), uplink.stop(), lifecycle.stop()]);

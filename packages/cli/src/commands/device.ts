@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { becomeNode } from '../become-node.ts';
 import { deviceBundle, deviceNodeFlags } from '../device-bundle.ts';
 import { deviceEnvironment } from '../environment.ts';
+import { localCommands } from './device-local.ts';
 import { installServiceCommand } from './install-service.ts';
 
 interface DeviceOptions {
@@ -12,7 +13,7 @@ interface DeviceOptions {
 
 /** `sward device`: this process becomes the device runtime. Its subcommands look at a device from beside it. */
 export function deviceCommand(): Command {
-  return new Command('device')
+  const device = new Command('device')
     .description('Run the device runtime alone, in a folder that `sward provision` made or that holds a config.yaml.')
     .option('--root <folder>', 'root folder of the device')
     .option(
@@ -26,6 +27,8 @@ export function deviceCommand(): Command {
     })
     .addCommand(configCommand())
     .addCommand(installServiceCommand());
+  for (const local of localCommands()) device.addCommand(local);
+  return device;
 }
 
 function configCommand(): Command {

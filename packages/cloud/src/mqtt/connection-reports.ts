@@ -12,6 +12,11 @@ export interface ConnectionReports {
 }
 
 const maxBatch = 500;
+/**
+ * How long a report waits for others: a lone transaction for each connect would cost a storm of them a sync of the disk each.
+ * Nothing is lost by a death meanwhile: a cloud that starts counts every thing as disconnected.
+ */
+const gatherMs = 250;
 const retryMs = 1000;
 
 /** IoT: names of the reasons in lifecycle events and in the fleet index. */
@@ -42,7 +47,7 @@ export function createConnectionReports({
   /** At most one a thing: what is newer takes the place of what is not stored yet. */
   const owed = new Map<string, ThingConnection>();
   let running: Promise<void> | undefined;
-  let retry: Cancel | undefined;
+  let waiting: Cancel | undefined;
   let closed = false;
 
   async function drain(): Promise<void> {
@@ -54,25 +59,23 @@ export function createConnectionReports({
       } catch (error) {
         for (const each of batch) if (!owed.has(each.thing)) owed.set(each.thing, each);
         log.error('it could not be stored who is connected', { things: owed.size, error: messageChain(error) });
-        if (!closed) retry = timers.after(retryMs, start);
-        return;
+        if (!closed) waiting = timers.after(retryMs, start);
+        break;
       }
     }
+    running = undefined;
   }
 
   function start(): void {
-    retry?.();
-    retry = undefined;
-    running ??= Promise.resolve()
-      .then(drain)
-      .finally(() => {
-        running = undefined;
-      });
+    waiting?.();
+    waiting = undefined;
+    if (owed.size > 0) running ??= drain();
   }
 
   function report(connection: ThingConnection): void {
     owed.set(connection.thing, connection);
-    if (retry === undefined) start();
+    // While it drains, it takes this one too.
+    if (running === undefined) waiting ??= timers.after(gatherMs, start);
   }
 
   return {
@@ -81,8 +84,8 @@ export function createConnectionReports({
       report({ thing, connected: false, changedAt: clock.now(), disconnectReason: reasons[reason] }),
     async close() {
       closed = true;
-      if (owed.size > 0) start();
-      retry?.();
+      await running;
+      start();
       await running;
     },
   };

@@ -7,13 +7,14 @@ const components: readonly (readonly [name: string, version: string, configurati
   [tokenExchangeService, '2.0.3', { port: 0 }],
   // That images are wanted; the docker program is the device's own.
   ['aws.greengrass.DockerApplicationManager', '2.0.12', {}],
-  // Nothing of these is here: what depends on them only to have them on the device runs all the same.
+  // Its operations are there with or without it.
   ['aws.greengrass.Cli', '2.13.0', {}],
+  // Nothing of this is here: what depends on it only to have it on the device runs all the same.
   ['aws.greengrass.LogManager', '2.3.7', {}],
 ];
 
 /** Components that are on the device without their programs: a deployment with one says so in the log. */
-export const emptyBuiltins: ReadonlySet<string> = new Set(['aws.greengrass.Cli', 'aws.greengrass.LogManager']);
+export const emptyBuiltins: ReadonlySet<string> = new Set(['aws.greengrass.LogManager']);
 
 /** What the runtime provides itself, by name. */
 export function builtinComponents(region: string): ReadonlyMap<string, ParsedRecipe> {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type DeploymentRecord, type DeploymentSource, deploymentKey, type Stage } from '../store/records.ts';
 import type { Arrival } from '../uplink/uplink.ts';
-import { nextDeployment, onArrival } from './arrivals.ts';
+import { type LocalArrival, nextDeployment, onArrival } from './arrivals.ts';
 
 const job = (jobId: string, queuedAt = 1): DeploymentSource => ({ kind: 'job', jobId, queuedAt });
 const shadow = (configurationArn: string): DeploymentSource => ({ kind: 'shadow', configurationArn });
@@ -26,7 +26,7 @@ const shadowArrives = (configurationArn: string, cancel = false): Arrival => ({
 });
 
 /** What an arrival does to these records: `+` joins, `-` is cancelled, `?` is to be told again. */
-function effect(arrival: Arrival, ...records: readonly DeploymentRecord[]): string[] {
+function effect(arrival: Arrival | LocalArrival, ...records: readonly DeploymentRecord[]): string[] {
   const open = records.filter(({ stage }) => stage !== 'ENDED');
   const change = onArrival(arrival, open, (key) => records.find((one) => one.key === key));
   return [
@@ -87,4 +87,28 @@ test('what was begun goes before what waits, and what waits in its order', () =>
   expect(nextDeployment([first, second])).toBe(first);
   const begun = record(shadow('s'), 'ROLLING_BACK');
   expect(nextDeployment([first, begun])).toBe(begun);
+});
+
+describe('a local deployment', () => {
+  const local = (deploymentId: string): DeploymentSource => ({ kind: 'local', deploymentId, createdOn: 1 });
+  const waiting = [record(local('q'), 'QUEUED'), record(local('p'), 'PREPARING'), record(local('a'), 'APPLYING')];
+
+  test('joins the queue behind what is there, and cancels nothing', () => {
+    const arrival: LocalArrival = { kind: 'local', deploymentId: 'n', createdOn: 2, request: {} };
+    expect(effect(arrival, record(job('j'), 'PREPARING'), record(shadow('s'), 'QUEUED'), ...waiting)).toEqual([
+      '+local/n',
+    ]);
+  });
+
+  test('case 65: is cancelled by nothing that the cloud says', () => {
+    expect(effect({ kind: 'no-job' }, ...waiting)).toEqual([]);
+    expect(effect(jobArrives('j'), ...waiting)).toEqual(['+job/j/1']);
+    expect(effect(shadowArrives('s'), ...waiting)).toEqual(['+shadow/s']);
+    expect(effect(shadowArrives('q', true), ...waiting)).toEqual([]);
+  });
+
+  test('is cancelled by the person who made it, until it changes components', () => {
+    const cancel = (deploymentId: string) => effect({ kind: 'cancel-local', deploymentId }, ...waiting);
+    expect([cancel('q'), cancel('p'), cancel('a'), cancel('other')]).toEqual([['-local/q'], ['-local/p'], [], []]);
+  });
 });

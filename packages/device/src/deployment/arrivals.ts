@@ -1,5 +1,11 @@
+import type { Json } from '@greensward/kit';
 import { type DeploymentRecord, type DeploymentSource, deploymentKey } from '../store/records.ts';
 import type { Arrival } from '../uplink/uplink.ts';
+
+/** What a person on the device asks for. `request` is a `LocalRequest`. */
+export type LocalArrival =
+  | { readonly kind: 'local'; readonly deploymentId: string; readonly createdOn: number; readonly request: Json }
+  | { readonly kind: 'cancel-local'; readonly deploymentId: string };
 
 /** What an arrival changes: a deployment joins the queue, open ones are cancelled, or the end of one is to be told again. */
 export interface QueueChange {
@@ -12,10 +18,11 @@ export interface QueueChange {
  * Decides what an arrival means. The cloud hands out one next job, so a new one says that an older one which has changed nothing
  * yet is cancelled; so does "no job". There is one place for a shadow deployment: a newer document replaces it. What is being
  * applied or rolled back runs to its end. A delivery that is known by its key is a repeat and says nothing about others; one of
- * a deployment that has ended comes from a cloud that does not know its end (any more).
+ * a deployment that has ended comes from a cloud that does not know its end (any more). Local deployments stand in the same
+ * queue, and the cloud cancels none of them: only the person who made one does.
  */
 export function onArrival(
-  arrival: Arrival,
+  arrival: Arrival | LocalArrival,
   open: readonly DeploymentRecord[],
   known: (key: string) => DeploymentRecord | undefined,
 ): QueueChange {
@@ -32,6 +39,15 @@ export function onArrival(
       const source = { kind: 'shadow', configurationArn: arrival.configurationArn } as const;
       if (!arrival.cancel) return join(source, arrival.document, cancellable('shadow'), known);
       return { cancel: cancellable('shadow').filter((record) => record.key === deploymentKey(source)) };
+    }
+    case 'local': {
+      const { deploymentId, createdOn } = arrival;
+      return join({ kind: 'local', deploymentId, createdOn }, arrival.request, [], known);
+    }
+    case 'cancel-local': {
+      const isIt = ({ source }: DeploymentRecord) =>
+        source.kind === 'local' && source.deploymentId === arrival.deploymentId;
+      return { cancel: cancellable('local').filter(isIt) };
     }
   }
 }

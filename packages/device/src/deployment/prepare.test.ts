@@ -32,6 +32,7 @@ class Bench {
       dataPlane: { ...plane, thingGroups: async () => this.groups },
       files: this.files,
       attributes: { os: 'linux' },
+      region: 'us-east-1',
       nucleus: { component: 'aws.greengrass.Nucleus', version: '2.18.0' },
       running: (name) => this.current.get(name)?.version,
       retrying: (work) => work(),

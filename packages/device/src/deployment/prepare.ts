@@ -1,7 +1,8 @@
 import { Fault, type JsonObject } from '@greensward/kit';
 import { applyUpdate, emptyConfiguration, formatSource, toJson, withValues } from '@greensward/model/configuration';
-import { type DeploymentDocument, groupOf } from '@greensward/model/deployment-document';
+import { type DeploymentDocument, type DocumentComponent, groupOf } from '@greensward/model/deployment-document';
 import { interpolateConfiguration } from '@greensward/model/interpolate';
+import { formatRecipe, type Recipe } from '@greensward/model/recipe';
 import type { ComponentFiles } from '../components/components.ts';
 import type { ComponentSet, GroupRecord, RunWith, SetEntry } from '../store/records.ts';
 import type { DataPlane } from '../uplink/data-plane.ts';
@@ -31,6 +32,9 @@ export interface MergeSettings {
   /** `interpolateComponentConfiguration`. */
   readonly interpolate: boolean;
 }
+
+/** What a deployment says about a component. */
+type Update = Omit<DocumentComponent, 'version'>;
 
 /** The device as a deployment wants it. */
 export interface Prepared {
@@ -62,11 +66,14 @@ export async function prepare(
   const after = groupsAfter(document, groupOf(document), groups, membership);
   const resolved = await resolveComponents(rootsOf(after), deps, signal);
   refuseOtherNucleus(resolved, deps.nucleus);
+  refuseUpdatesOfNothing(document, resolved, deps.nucleus);
   onResolved([...resolved].map(([name, { version }]) => `${name}@${version}`));
   requireImageServices(resolved, deps.attributes);
   const loaded = [...resolved].flatMap(([name, resolution]) => (deps.builtins.has(name) ? [] : [resolution]));
   await deps.files.fetchArtifacts(loaded, signal);
-  const timestamp = deps.settings().mergeTime(document.creationTimestamp);
+  // That of a local deployment is the device's own word for the cloud's time.
+  const timestamp =
+    document.local === undefined ? deps.settings().mergeTime(document.creationTimestamp) : document.creationTimestamp;
   const setOver = (over: ComponentSet) => componentSet(document, resolved, over, after, deps, timestamp);
   const set = setOver(current);
   checkNucleus(set, deps);
@@ -99,6 +106,21 @@ function refuseOtherNucleus(resolved: ReadonlyMap<string, Resolution>, nucleus: 
   );
 }
 
+/** The reference takes an update of a component that is not there, and does nothing: a typing mistake would look done. */
+function refuseUpdatesOfNothing(
+  document: DeploymentDocument,
+  resolved: ReadonlyMap<string, Resolution>,
+  nucleus: PrepareDeps['nucleus'],
+): void {
+  const updated = Object.keys(document.local?.updates ?? {});
+  const unknown = updated.filter((name) => !resolved.has(name) && name !== nucleus.component);
+  if (unknown.length === 0) return;
+  throw new Fault(
+    'DEPLOYMENT_DOCUMENT_NOT_VALID',
+    `The deployment updates ${unknown.join(', ')}, which this device does not run`,
+  );
+}
+
 function componentSet(
   document: DeploymentDocument,
   resolved: ReadonlyMap<string, Resolution>,
@@ -110,13 +132,15 @@ function componentSet(
   const dependencies = (name: string) => resolved.get(name)?.recipe.dependencies.keys() ?? [];
   const sources = sourcesOf(groups, dependencies);
   const roots = new Set(Object.values(groups).flatMap((group) => Object.keys(group.roots)));
-  const updates = new Map(Object.entries(document.components));
-  const source = formatSource({
-    kind: 'deployment',
-    id: document.deploymentId,
-    configurationArn: document.configurationArn,
-  });
-  const entryOf = (name: string, { version, arn, defaults }: Made): SetEntry => {
+  const updates = new Map<string, Update>(Object.entries(document.components));
+  for (const [name, update] of Object.entries(document.local?.updates ?? {})) updates.set(name, update);
+  const { deploymentId, configurationArn } = document;
+  const source = formatSource(
+    document.local === undefined
+      ? { kind: 'deployment', id: deploymentId, configurationArn }
+      : { kind: 'local', by: `deployment ${deploymentId}` },
+  );
+  const entryOf = (name: string, { version, arn, defaults, recipe }: Made): SetEntry => {
     const update = updates.get(name);
     const running = current.get(name);
     const { tree, ignored } = applyUpdate({
@@ -143,12 +167,14 @@ function componentSet(
       isRoot: roots.has(name),
       sources: sources.get(name) ?? [],
       ...(runWith === undefined ? {} : { runWith }),
+      // Without an ARN it came from a local deployment: its recipe is part of the set.
+      ...(arn === '' && recipe !== undefined ? { recipe: formatRecipe(recipe, 'JSON') } : {}),
       ...(overruled.length === 0 ? {} : { overruled }),
       ...(deps.builtins.has(name) || name === deps.nucleus.component ? { builtin: true as const } : {}),
     };
   };
   const entries = [...resolved].map(([name, { version, recipe, arn }]) =>
-    entryOf(name, { version, arn, defaults: recipe.defaultConfiguration }),
+    entryOf(name, { version, arn, defaults: recipe.defaultConfiguration, recipe }),
   );
   const { component, version } = deps.nucleus;
   const nucleus = updates.has(component)
@@ -164,6 +190,7 @@ interface Made {
   readonly version: string;
   readonly arn: string;
   readonly defaults: JsonObject;
+  readonly recipe?: Recipe;
 }
 
 /** Variables of the system in configurations stand for themselves only once they are stored (`interpolateComponentConfiguration`). */

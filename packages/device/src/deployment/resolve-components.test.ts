@@ -36,6 +36,7 @@ function bench(running: Readonly<Record<string, string>> = {}): Bench {
     deps: {
       files,
       attributes: { os: 'linux' },
+      region: 'us-east-1',
       nucleus: { component: 'aws.greengrass.Nucleus', version: '2.18.0' },
       builtins: new Map(),
       running: (name) => running[name],

@@ -11,6 +11,7 @@ import {
 import { highest } from '@greensward/model/version';
 import type { ComponentFiles } from '../components/components.ts';
 import type { DataPlane } from '../uplink/data-plane.ts';
+import { localGroup } from './roots.ts';
 
 /** What resolution needs of the rest of the device. */
 export interface ResolveDeps {
@@ -18,6 +19,8 @@ export interface ResolveDeps {
   readonly files: Pick<ComponentFiles, 'putRecipe' | 'recipe' | 'versions'>;
   readonly attributes: Readonly<Record<string, string>>;
   readonly nucleus: { readonly component: string; readonly version: string };
+  /** A component of another region is not taken for the one of this region. */
+  readonly region: string;
   /** What the runtime has built in, by name. Another version of one that the cloud gives is the same thing here. */
   readonly builtins: ReadonlyMap<string, Resolution>;
   /** The version that runs now, of a component. */
@@ -80,6 +83,9 @@ function versionsOf(builtins: ReadonlyMap<string, Resolution>): ReadonlyMap<stri
 
 async function answerOf(need: Need, deps: ResolveDeps, signal: AbortSignal): Promise<Resolution> {
   const local = await localVersion(need, deps);
+  // What a person deployed on the device is not the cloud's to answer.
+  if (local !== undefined && Object.hasOwn(need.requirements, localGroup) && isOfRegion(local.arn, deps.region))
+    return local;
   const ask = () =>
     deps.dataPlane.resolve(
       {
@@ -106,6 +112,11 @@ async function answerOf(need: Need, deps: ResolveDeps, signal: AbortSignal): Pro
       cause: error,
     });
   }
+}
+
+/** Without an ARN it came from a local deployment, and belongs to no region. */
+function isOfRegion(arn: string, region: string): boolean {
+  return arn === '' || arn.split(':')[3] === region;
 }
 
 /** The running version if it fits, else the highest on disk that does; one whose recipe cannot be read is none. */

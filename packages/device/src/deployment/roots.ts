@@ -3,7 +3,7 @@ import type { Root } from '@greensward/model/resolve';
 import type { GroupRecord } from '../store/records.ts';
 
 /** Group of what was deployed on the device itself; it is never left. */
-const localGroup = 'LOCAL_DEPLOYMENT';
+export const localGroup = 'LOCAL_DEPLOYMENT';
 
 /**
  * The groups as they are once this document is applied: its own group replaced, groups that the device has left dropped.
@@ -23,7 +23,8 @@ export function groupsAfter(
   const own: GroupRecord = {
     roots,
     configurationArn: document.configurationArn,
-    timestamp: document.creationTimestamp,
+    // A device whose clock is ahead must not make the next deployment of the cloud look late.
+    timestamp: document.local === undefined ? document.creationTimestamp : (before.get(group)?.timestamp ?? 0),
   };
   return Object.fromEntries([...kept, [group, own]]);
 }

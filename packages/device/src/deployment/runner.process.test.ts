@@ -112,6 +112,8 @@ class Device {
       files,
       dataPlane,
       attributes: platform.attributes(),
+      region: 'us-east-1',
+      folders: { recipes: async () => [], importArtifacts: async () => {} },
       nucleus: { component: 'aws.greengrass.Nucleus', version: '2.18.0' },
       running: (name) => store.components().get(name)?.version,
       retrying: (work) => work(),

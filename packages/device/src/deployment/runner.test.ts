@@ -66,6 +66,8 @@ class TestDevice {
       files: this.files,
       dataPlane: { ...dataPlane, thingGroups: async () => this.groups },
       attributes: { os: 'linux' },
+      region: 'us-east-1',
+      folders: { recipes: async () => [], importArtifacts: async () => {} },
       nucleus: { component: 'aws.greengrass.Nucleus', version: '2.12.0' },
       running: (name) => store.components().get(name)?.version,
       retrying: (work) => work(),
@@ -95,6 +97,10 @@ class TestDevice {
 
   job(jobId: string, queuedAt: number, content: Json): void {
     this.runner?.arrive({ kind: 'job', jobId, queuedAt, status: 'QUEUED', document: content });
+  }
+
+  local(deploymentId: string, request: Json): void {
+    this.runner?.arrive({ kind: 'local', deploymentId, createdOn: 5000, request });
   }
 
   shadow(configurationArn: string, content: Json, cancel = false): void {
@@ -495,6 +501,31 @@ describe('a power cut at any commit', () => {
       }
     });
   }
+
+  test('loses no local deployment that was taken', async () => {
+    const request = {
+      add: { Other: '1.0.0' },
+      remove: [],
+      configuration: {},
+      runWith: {},
+      failureHandlingPolicy: 'ROLLBACK',
+    };
+    for (let commits = 1; ; commits++) {
+      const device = new TestDevice();
+      await deployed((it) => it.job('j1', 1, document('line', 1, { App: '1.0.0' })), device);
+      const before = device.set();
+      device.start(commits); // The first commit takes it.
+      device.local('00000000-0000-4000-8000-000000000001', request);
+      const cut = await device.rest();
+      device.start(); // Nobody hands it out again.
+      await device.rest();
+      await device.off();
+      expect(device.set(), `after ${commits} commits`).toEqual({ ...before, Other: '1.0.0' });
+      expect(device.runs(), `after ${commits} commits`).toEqual({ ...before, Other: '1.0.0' });
+      expect(device.statuses(), `after ${commits} commits`).toEqual(['IN_PROGRESS', 'SUCCESSFUL', 'SUCCESSFUL']);
+      if (!cut) break;
+    }
+  });
 });
 
 describe('what a deployment could not set because it is newer on the device', () => {

@@ -1,5 +1,5 @@
 import { type Log, messageOf } from '@greensward/kit';
-import { type DeploymentDocument, groupOf, parseDocument } from '@greensward/model/deployment-document';
+import { type DeploymentDocument, groupOf } from '@greensward/model/deployment-document';
 import type { Recipe } from '@greensward/model/recipe';
 import type { ComponentFiles } from '../components/components.ts';
 import type { ComponentStatus, Lifecycle } from '../lifecycle/lifecycle.ts';
@@ -14,8 +14,10 @@ import {
   type SetEntry,
 } from '../store/records.ts';
 import type { Arrival } from '../uplink/uplink.ts';
-import { nextDeployment, onArrival } from './arrivals.ts';
+import { type LocalArrival, nextDeployment, onArrival } from './arrivals.ts';
 import { brokenFailure, failureOf, staleFailure } from './failure.ts';
+import { type LocalFolders, withLocalComponents } from './local-components.ts';
+import { documentOf } from './local-document.ts';
 import { type PrepareDeps, prepare } from './prepare.ts';
 import { isStale } from './roots.ts';
 import { type BuiltSpecs, buildSpecs, withHardDependers } from './specs.ts';
@@ -24,6 +26,8 @@ export interface RunnerDeps extends PrepareDeps {
   readonly store: DeviceStore;
   readonly lifecycle: Lifecycle;
   readonly files: ComponentFiles;
+  /** The folders that local deployments name. */
+  readonly folders: LocalFolders;
   readonly log: Log;
   /**
    * Called before the components of a set are started or changed: starts what is built in, and takes over the runtime's own
@@ -83,8 +87,8 @@ export class DeploymentRunner {
     return this.unable;
   }
 
-  /** A deployment, or the end of one, from the cloud. */
-  arrive(arrival: Arrival): void {
+  /** A deployment, or the end of one, from the cloud or from the device itself. Durable when it returns. */
+  arrive(arrival: Arrival | LocalArrival): void {
     if (this.stopping.signal.aborted) return;
     try {
       this.change(arrival);
@@ -94,7 +98,7 @@ export class DeploymentRunner {
     this.wake();
   }
 
-  private change(arrival: Arrival): void {
+  private change(arrival: Arrival | LocalArrival): void {
     const { store, log } = this.deps;
     const change = onArrival(arrival, store.openDeployments(), (key) => store.deployment(key));
     const { cancel, enqueue } = change;
@@ -123,6 +127,8 @@ export class DeploymentRunner {
     const { source } = record;
     // Of a job nothing is reported: CANCELED is the cloud's word. Should the cloud hand it out after all, it is run.
     if (source.kind === 'job') this.deps.store.deleteDeployment(record.key);
+    else if (source.kind === 'local')
+      this.close(record, { source, status: 'CANCELED', deploymentId: source.deploymentId });
     else this.close(record, { source, status: 'CANCELED', configurationArn: source.configurationArn });
   }
 
@@ -211,7 +217,7 @@ export class DeploymentRunner {
   private async step(record: DeploymentRecord): Promise<void> {
     let document: DeploymentDocument;
     try {
-      document = parseDocument(record.document);
+      document = documentOf(record, this.deps.store);
     } catch (error) {
       const failure = failureOf(error);
       this.end(record, undefined, { status: 'FAILED', detailedStatus: 'FAILED_NO_STATE_CHANGE', failure });
@@ -239,7 +245,9 @@ export class DeploymentRunner {
     }
     store.transaction(() => {
       store.putDeployment({ ...record, stage: 'PREPARING' });
-      store.owe({ source: record.source, status: 'IN_PROGRESS', configurationArn: document.configurationArn });
+      // Of a local deployment the cloud is told the end only.
+      if (record.source.kind !== 'local')
+        store.owe({ source: record.source, status: 'IN_PROGRESS', configurationArn: document.configurationArn });
     });
     this.deps.onOwed();
   }
@@ -252,7 +260,8 @@ export class DeploymentRunner {
     try {
       const signal = AbortSignal.any([abort.signal, this.stopping.signal]);
       const current = store.components();
-      const { setOver, groups } = await prepare(document, current, store.groups(), this.deps, signal, (versions) => {
+      const deps = await withLocalComponents(this.deps, record);
+      const { setOver, groups } = await prepare(document, current, store.groups(), deps, signal, (versions) => {
         tried = versions;
       });
       signal.throwIfAborted();

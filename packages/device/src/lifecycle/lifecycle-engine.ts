@@ -132,6 +132,19 @@ class LifecycleEngine implements Lifecycle {
     return [...this.#supervisors.values()].map((supervisor) => supervisor.status);
   }
 
+  request(name: string, request: 'restart' | 'stop'): string | undefined {
+    const supervisor = this.#supervisors.get(name);
+    if (supervisor === undefined) return `${name} does not run on this device`;
+    const { state, desired, closing } = supervisor.machine;
+    if (this.#stopped !== undefined) return 'the device runtime is stopping';
+    if (closing) return `${name} is being removed`;
+    if (state === 'BROKEN' && desired[0] !== 'NEW') return `${name} is BROKEN: only a deployment installs it anew`;
+    if (state === 'NEW' && desired.length === 0) return `${name} has not been started yet`;
+    this.#options.log.info('a person asks for it', { component: name, request });
+    supervisor.dispatch({ kind: 'request', request });
+    return undefined;
+  }
+
   onChange(listener: (status: ComponentStatus) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

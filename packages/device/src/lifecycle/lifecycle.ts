@@ -61,6 +61,11 @@ export interface Lifecycle {
   /** Waits until each named component is RUNNING or FINISHED for good, or one turned BROKEN after the last `apply`. */
   settled(names: ReadonlySet<string>, signal: AbortSignal): Promise<Outcome>;
   statuses(): readonly ComponentStatus[];
+  /**
+   * What a person asks of one component. Returns at once: undefined when it will happen, otherwise why not. A stopped component
+   * stays so until a deployment changes it, it is restarted, or the runtime starts anew.
+   */
+  request(name: string, request: 'restart' | 'stop'): string | undefined;
   /** Returns the function that ends the subscription. */
   onChange(listener: (status: ComponentStatus) => void): () => void;
   /** Stops everything, dependers before what they depend on. */

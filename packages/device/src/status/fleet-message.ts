@@ -63,7 +63,8 @@ export function deploymentPart(owed: OwedStatus): FleetStatusDeployment {
       errorStack: owed.failure?.errorStack,
       errorTypes: owed.failure?.errorTypes,
     },
-    configurationArn: owed.configurationArn,
+    // A local deployment has no configuration in the cloud.
+    configurationArn: owed.source.kind === 'local' ? undefined : owed.configurationArn,
     deploymentId: owed.deploymentId,
     unchangedRootComponents: [],
   };

@@ -38,6 +38,8 @@ const statusPauseMs = 3000;
 /** Reference: a reconnect this soon after a message, with nothing changed since, is silent. */
 const reconnectPauseMs = 60_000;
 
+const triggers = { job: 'THING_GROUP_DEPLOYMENT', shadow: 'THING_DEPLOYMENT', local: 'LOCAL_DEPLOYMENT' } as const;
+
 /**
  * Tells the cloud: the owed deployment statuses in order, each until it is acknowledged, and the fleet status. Nothing is sent
  * before NUCLEUS_LAUNCH.
@@ -149,9 +151,11 @@ export class StatusReporter {
 
   private async deliverOwed(owed: OwedStatus): Promise<void> {
     const { store, uplink, log } = this.deps;
-    if (!owed.reported) {
+    const { source } = owed;
+    // Of a local deployment only the fleet status tells.
+    if (!owed.reported && source.kind !== 'local') {
       const answer = await uplink.report({
-        source: owed.source,
+        source,
         status: owed.status,
         ...(owed.detailedStatus === undefined ? {} : { detailedStatus: owed.detailedStatus }),
         ...(owed.ignoredConfiguration === undefined ? {} : { ignoredConfiguration: owed.ignoredConfiguration }),
@@ -168,8 +172,7 @@ export class StatusReporter {
       store.updateOwed({ ...owed, reported: true });
     }
     if (owed.status !== 'IN_PROGRESS') {
-      const trigger = owed.source.kind === 'job' ? 'THING_GROUP_DEPLOYMENT' : 'THING_DEPLOYMENT';
-      await this.publish(trigger, deploymentPart(owed));
+      await this.publish(triggers[source.kind], deploymentPart(owed));
     }
     store.settle(owed.id);
   }

@@ -48,6 +48,8 @@ export interface DeviceStore {
   /** True while a deployment replaces components: one is APPLYING or ROLLING_BACK. */
   isChanging(): boolean;
   deployment(key: string): DeploymentRecord | undefined;
+  /** Deployments made on the device, open and ended, in the order of their arrival. */
+  localDeployments(): readonly DeploymentRecord[];
   /** Inserts or replaces; an ended one pushes the oldest ended ones out of the history. */
   putDeployment(record: DeploymentRecord): void;
   deleteDeployment(key: string): void;
@@ -179,14 +181,17 @@ export function openDeviceStore(file: string, options: StoreOptions = {}): Devic
     isChanging: () =>
       sql("select 1 from deployment where stage in ('APPLYING', 'ROLLING_BACK') limit 1").get() !== undefined,
     deployment: (key) => rows<DeploymentRecord>('select record from deployment where key = ?', 'record', key)[0],
+    localDeployments: () => rows("select record from deployment where key like 'local/%' order by ordinal", 'record'),
     putDeployment(record) {
       const text = JSON.stringify(record);
       sql(
         'insert into deployment (key, stage, record) values (?, ?, ?) on conflict (key) do update set stage = excluded.stage, record = excluded.record',
       ).run(record.key, record.stage, text);
       if (record.stage !== 'ENDED') return;
+      // Each for itself: many local ones must not push out what tells that a job has been run.
+      const same = `stage = 'ENDED' and (key like 'local/%') = ${record.source.kind === 'local' ? 1 : 0}`;
       sql(
-        "delete from deployment where stage = 'ENDED' and ordinal not in (select ordinal from deployment where stage = 'ENDED' order by ordinal desc limit ?)",
+        `delete from deployment where ${same} and ordinal not in (select ordinal from deployment where ${same} order by ordinal desc limit ?)`,
       ).run(historyLength);
     },
     deleteDeployment: (key) => void sql('delete from deployment where key = ?').run(key),

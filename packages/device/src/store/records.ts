@@ -28,8 +28,13 @@ export interface SetEntry {
   readonly runWith?: RunWith;
   /** True when a deployment names it, not only another component. */
   readonly isRoot: boolean;
-  /** Configuration ARNs of the deployments that brought it. */
+  /** Configuration ARNs of the deployments that brought it; of a local deployment its id. */
   readonly sources: readonly string[];
+  /**
+   * The recipe, JSON text, of a component that a local deployment brought (`arn` is empty then). It belongs to the set and not to the
+   * files: the same version may come again with another recipe, and is rolled back with the set.
+   */
+  readonly recipe?: string;
   /** True for what the runtime has built in: it has no lifecycle. Of the runtime itself, `configuration` holds what deployments set. */
   readonly builtin?: true;
   /** What the last deployment that updated this component could not set. */
@@ -50,7 +55,9 @@ export interface GroupRecord {
 
 export type DeploymentSource =
   | { readonly kind: 'job'; readonly jobId: string; readonly queuedAt: number }
-  | { readonly kind: 'shadow'; readonly configurationArn: string };
+  | { readonly kind: 'shadow'; readonly configurationArn: string }
+  /** Made on the device; `createdOn` is epoch ms by its clock. */
+  | { readonly kind: 'local'; readonly deploymentId: string; readonly createdOn: number };
 
 /**
  * How far a deployment is. QUEUED and PREPARING have changed nothing; APPLYING and ROLLING_BACK have replaced the component set and
@@ -111,5 +118,12 @@ export interface OwedStatus extends DeploymentOutcome {
 
 /** Key of a deployment's record. */
 export function deploymentKey(source: DeploymentSource): string {
-  return source.kind === 'job' ? `job/${source.jobId}/${source.queuedAt}` : `shadow/${source.configurationArn}`;
+  switch (source.kind) {
+    case 'job':
+      return `job/${source.jobId}/${source.queuedAt}`;
+    case 'shadow':
+      return `shadow/${source.configurationArn}`;
+    case 'local':
+      return `local/${source.deploymentId}`;
+  }
 }

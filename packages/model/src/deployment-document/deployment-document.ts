@@ -4,5 +4,10 @@ export {
   completePolicies,
   type DocumentInput,
 } from './build.ts';
-export type { DeploymentDocument } from './document.ts';
+export type {
+  DeploymentDocument,
+  DocumentComponent,
+  DocumentRunWith,
+  FailureHandlingPolicy,
+} from './document.ts';
 export { groupOf, parseDocument } from './parse.ts';

@@ -27,6 +27,14 @@ export interface DocumentRunWith {
   };
 }
 
+/** What only a deployment made on the device itself has. */
+export interface LocalPart {
+  /** The group that books the roots: `LOCAL_DEPLOYMENT`, or `thinggroup/{name}`. */
+  readonly group: string;
+  /** What is updated of components that are no roots of this group, by name. */
+  readonly updates: Readonly<Record<string, Omit<DocumentComponent, 'version'>>>;
+}
+
 /** The deployment document: the job document of group deployments, `desired.fleetConfig` of thing deployments. */
 export interface DeploymentDocument {
   readonly schemaDate: '2021-05-17';
@@ -34,6 +42,8 @@ export interface DeploymentDocument {
   readonly deploymentName?: string;
   /** `arn:aws:greengrass:{region}:{account}:configuration:thinggroup/{name}:{revision}`, or `thing/...`. */
   readonly configurationArn: string;
+  /** Set for a local deployment; `configurationArn` is its id then. */
+  readonly local?: LocalPart;
   readonly parentTargetArn?: string;
   /** Sub-deployments: the group under which the components are booked. */
   readonly onBehalfOf?: string;

@@ -52,8 +52,9 @@ export function parseDocument(json: unknown): DeploymentDocument {
   };
 }
 
-/** The group under which a device books the deployment's root components: `thinggroup/{name}` or `thing/{name}`. */
+/** The group under which a device books the deployment's root components: `thinggroup/{name}`, `thing/{name}` or `LOCAL_DEPLOYMENT`. */
 export function groupOf(document: DeploymentDocument): string {
+  if (document.local !== undefined) return document.local.group;
   const group = document.onBehalfOf === undefined ? undefined : resourceOfGroup(document.onBehalfOf);
   const resource = group ?? resourceOfConfiguration(document.configurationArn);
   if (resource === undefined) throw bad('configurationArn', `${document.configurationArn} names no target`);

@@ -38,6 +38,10 @@ export class FakeLifecycle implements Lifecycle {
     }));
   }
 
+  request(): string | undefined {
+    return undefined;
+  }
+
   onChange(): () => void {
     return () => {};
   }
