@@ -7,13 +7,14 @@ import { findProcesses } from '@greensward/testkit/find-processes';
 import { startNode, type TestProcess } from '@greensward/testkit/processes';
 import { temporaryFolder } from '@greensward/testkit/temporary-folder';
 import { until } from '@greensward/testkit/until';
+import { deviceBundle } from '../../../packages/cli/src/device-bundle.ts';
 import { type DatabaseImage, writeDatabase } from './database.ts';
 import { type Image, readImage, writeImage } from './disk.ts';
 import { type FaultSettings, faultVariable, type Stop } from './journal.ts';
 import { before, published, type Scenario } from './scenarios.ts';
 import { type Job, ScriptedCloud, type Told } from './scripted-cloud.ts';
 
-const main = createRequire(import.meta.url).resolve('@greensward/device/main');
+const sources = createRequire(import.meta.url).resolve('@greensward/device/main');
 const faultLayer = pathToFileURL(join(import.meta.dirname, 'fault-layer.ts')).href;
 
 /** What is the machine's or the operator's, and not the deployment's: no image holds it. */
@@ -77,6 +78,8 @@ export class Slot {
 
   /** Starts the real runtime; with a journal when it is to be watched. */
   start(watched?: { readonly stop?: Stop }): TestProcess {
+    // As it is published, which starts in half the time; a journal names the lines of the sources.
+    const main = watched === undefined || watched.stop !== undefined ? this.#bed.bundle : sources;
     const settings: FaultSettings = { root: this.root, journal: this.journal, ...watched };
     const env: NodeJS.ProcessEnv = { ...process.env, NODE_COMPILE_CACHE: join(this.#bed.folder, 'code') };
     if (watched === undefined) return startNode([main, '--root', this.root], { env });
@@ -90,7 +93,7 @@ export class Slot {
   }
 
   get processes(): string[] {
-    const own = findProcesses(this.root).filter(({ command }) => !command.includes(main));
+    const own = findProcesses(this.root).filter(({ command }) => !command.includes('--root'));
     return own.map(({ command }) => command).sort();
   }
 
@@ -186,6 +189,7 @@ export class TestBed {
   readonly folder: string;
   readonly cloud: ScriptedCloud;
   readonly slots: readonly Slot[];
+  readonly bundle: string;
   /** A device that was provisioned and never started. */
   readonly empty: DiskImage = {
     files: new Map(),
@@ -196,7 +200,14 @@ export class TestBed {
   readonly #remove: () => void;
   #base: DiskImage | undefined;
 
-  private constructor(folder: string, remove: () => void, cloud: ScriptedCloud, things: readonly string[]) {
+  private constructor(
+    folder: string,
+    remove: () => void,
+    cloud: ScriptedCloud,
+    things: readonly string[],
+    bundle: string,
+  ) {
+    this.bundle = bundle;
     this.folder = folder;
     this.#remove = remove;
     this.cloud = cloud;
@@ -218,7 +229,13 @@ export class TestBed {
   static async start(count: number): Promise<TestBed> {
     const { path: folder, remove } = temporaryFolder();
     const things = Array.from({ length: count }, (_, at) => `core-${at}`);
-    const bed = new TestBed(folder, remove, await ScriptedCloud.start(folder, things, published), things);
+    const bed = new TestBed(
+      folder,
+      remove,
+      await ScriptedCloud.start(folder, things, published),
+      things,
+      await deviceBundle(),
+    );
     try {
       const [slot] = bed.slots;
       if (slot === undefined) throw new Error('there is no device');
