@@ -207,6 +207,21 @@ export const rooms: readonly Room[] = [
   },
   {
     name: 'device/contracts',
+    path: 'packages/device/src/deployment/runtime-builds.ts',
+    ours: shared,
+    instead: 'a contract holds types only',
+  },
+  {
+    name: 'device/launch',
+    path: 'packages/device/src/launch',
+    ours: [...deviceShared, 'kit/node'],
+    // A build that a deployment brought is no module of the project.
+    packages: ['<computed>'],
+    node: ['*'],
+    instead: 'the launcher knows no room but the contract of builds',
+  },
+  {
+    name: 'device/contracts',
     path: 'packages/device/src/configuration/device-config.ts',
     ours: shared,
     instead: 'a contract holds types only',

@@ -1,4 +1,5 @@
 import { artifact } from './artifact.ts';
+import { deviceBench } from './device.ts';
 import type { Figure } from './figure.ts';
 import { fleet } from './fleet.ts';
 import { storms } from './fleet-storms.ts';
@@ -13,6 +14,7 @@ import { overMqtt } from './rollout/over-mqtt.ts';
 export const benches: ReadonlyMap<string, () => Promise<Figure[]>> = new Map([
   ['one-device', oneDevice],
   ['artifact', artifact],
+  ['device', deviceBench],
   ['fleet', async () => [...(await fleet()), ...(await storms())]],
   ['mqtt', mqttBench],
   ['rollout-in-process', inProcess],

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { build, stop } from 'esbuild';
+import { build, type Plugin, stop } from 'esbuild';
 
 const require = createRequire(import.meta.url);
 
@@ -12,6 +12,39 @@ export const deviceNodeFlags: readonly string[] = [
   '--max-semi-space-size=1',
   '--disable-warning=ExperimentalWarning',
 ];
+
+/**
+ * Makes the device runtime one file. `version`: another version of aws.greengrass.Nucleus for it to be than that of the sources, as
+ * a deployment of an own build needs it.
+ */
+export async function bundleDevice(outfile: string, version?: string): Promise<void> {
+  const plugin: Plugin = {
+    name: 'runtime-version',
+    setup({ onLoad }) {
+      if (version === undefined) return;
+      onLoad({ filter: /[\\/]runtime-version\.ts$/ }, () => ({
+        contents: `export const runtimeVersion = ${JSON.stringify(version)};`,
+      }));
+    },
+  };
+  await build({
+    entryPoints: [require.resolve('@greensward/device/main')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node22',
+    minify: true,
+    legalComments: 'none',
+    plugins: [plugin],
+    // Packages that are CommonJS inside ask for Node's modules by `require`.
+    banner: {
+      js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
+    },
+  });
+  // Its helper process would stay with us, and with what we turn into.
+  await stop();
+}
 
 /**
  * The device runtime as one file, made when its sources have changed since the last time. The published package carries
@@ -25,22 +58,7 @@ export async function deviceBundle(): Promise<string> {
   if (existsSync(file)) return file;
   mkdirSync(folder, { recursive: true });
   const temporary = `${file}.${process.pid}.tmp`;
-  await build({
-    entryPoints: [main],
-    outfile: temporary,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node22',
-    minify: true,
-    legalComments: 'none',
-    // Packages that are CommonJS inside ask for Node's modules by `require`.
-    banner: {
-      js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
-    },
-  });
-  // Its helper process would stay with us, and with what we turn into.
-  await stop();
+  await bundleDevice(temporary);
   for (const old of readdirSync(folder)) {
     if (/^device-[0-9a-f]+\.mjs$/.test(old)) rmSync(join(folder, old), { force: true });
   }

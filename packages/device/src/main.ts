@@ -1,21 +1,33 @@
-// The device runtime as a program: `main.ts --root DIR [--config FILE]`; `main.ts explain --root DIR [COMPONENT [POINTER]]`. Exit codes: 0 stopped, 1 failed, 2 wrong usage.
+// The device runtime as a program: `main.ts --root DIR [--config FILE]`; `main.ts explain --root DIR [COMPONENT [POINTER]]`. Exit codes: 0 stopped, 1 failed, 2 wrong usage, 100 to be started again, 101 stopped for a reboot.
+import { spawn } from 'node:child_process';
 import { appendFileSync, chmodSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Fault, type JsonObject, type Log, messageOf } from '@greensward/kit';
 import { type LogLevel, lineLog, syncFolder, systemClock, systemIds, systemTimers } from '@greensward/kit/node';
 import { readDeviceConfig } from './configuration/read-device-config.ts';
+import { runtimeVersion } from './configuration/runtime-version.ts';
+import type { Restart } from './deployment/stages.ts';
+import { launchFile } from './launch/launch-record.ts';
+import { createLaunchedRuntimes } from './launch/launched-runtimes.ts';
+import { becomeFresh, deployedVersion, startDeployed } from './launch/start-deployed.ts';
 import { type Nucleus, startNucleus } from './nucleus.ts';
 import { createLinuxPlatform } from './platform/linux/linux-platform.ts';
 import { createServiceNotifier } from './service-notifier.ts';
+import { storeVersion } from './store/device-store.ts';
 import type { ServiceEndpoints } from './uplink/aws-call.ts';
 import { readTlsMaterial } from './uplink/tls-material.ts';
 
 const logLimit = 10 * 1024 * 1024;
+/** After the command to reboot the operating system ends us within this time, or there was no reboot. */
+const rebootWaitMs = 60_000;
 
-function readArguments(): { root: string; config: string } {
+function readArguments(args: readonly string[]): { root: string; config: string } {
   try {
-    const { values } = parseArgs({ options: { root: { type: 'string' }, config: { type: 'string' } } });
+    const { values } = parseArgs({
+      args: [...args],
+      options: { root: { type: 'string' }, config: { type: 'string' } },
+    });
     if (values.root === undefined) throw new Error('--root DIR is required');
     const root = resolve(values.root);
     return { root, config: values.config === undefined ? join(root, 'config.yaml') : resolve(values.config) };
@@ -62,15 +74,27 @@ function makeFolders(root: string): void {
   }
 }
 
-async function main(): Promise<void> {
-  const { root, config: configFile } = readArguments();
-  let text: string;
+function readConfigFile(configFile: string): string {
   try {
-    text = readFileSync(configFile, 'utf8');
+    return readFileSync(configFile, 'utf8');
   } catch (cause) {
     throw new Fault('NoConfig', `${configFile} cannot be read: make it with sward provision`, { cause });
   }
-  const readConfig = (nucleus: JsonObject) => readDeviceConfig(text, { root, nucleus });
+}
+
+/** `main.ts check`: says what this build is, once it has seen that it could start here. Nothing is written. */
+async function check(): Promise<void> {
+  const { root, config: configFile } = readArguments(process.argv.slice(3));
+  await readTlsMaterial(readDeviceConfig(readConfigFile(configFile), { root }));
+  process.stdout.write(`${JSON.stringify({ version: runtimeVersion, store: storeVersion })}\n`);
+}
+
+async function main(): Promise<void> {
+  const { root, config: configFile } = readArguments(process.argv.slice(2));
+  const text = readConfigFile(configFile);
+  const version = deployedVersion();
+  if (version === undefined && (await startDeployed(root))) return;
+  const readConfig = (nucleus: JsonObject) => readDeviceConfig(text, { root, nucleus, version });
   const config = readConfig({});
   makeFolders(root);
   // Or a power cut could take the store with its folder.
@@ -104,6 +128,12 @@ async function main(): Promise<void> {
   process.on('SIGINT', () => stop(0));
   process.on('disconnect', () => stop(0)); // The parent is gone.
   if (process.send !== undefined && !process.connected) return stop(0); // It was gone before we listened.
+  const builds = createLaunchedRuntimes({
+    file: launchFile(root),
+    timers: systemTimers,
+    args: ['--root', root, '--config', configFile],
+    storeVersion,
+  });
   const start = async (): Promise<Nucleus> => {
     const nucleus = await startNucleus({
       rootPath: root,
@@ -123,6 +153,7 @@ async function main(): Promise<void> {
         stop(1);
       },
       onRestart: restart,
+      builds,
     });
     current = nucleus;
     nucleus.onConnection((connected) => {
@@ -131,8 +162,10 @@ async function main(): Promise<void> {
     return nucleus;
   };
   /** In this process: whoever started it keeps its child, and nothing is lost when nobody would start it again. */
-  const restart = () => {
+  const restart = (kind: Restart) => {
     if (stopping) return;
+    if (kind === 'reboot') return reboot();
+    if (kind === 'replace') return replace();
     starting = Promise.resolve(starting).then(async (nucleus) => {
       await nucleus?.stop();
       return start();
@@ -143,10 +176,65 @@ async function main(): Promise<void> {
       process.exit(1);
     });
   };
+  /** Starts as a program again, which may be another build: as this process, or by whoever started us. */
+  const replace = () => {
+    stopping = true;
+    let asked = false;
+    const onAsked = () => {
+      asked = true;
+    };
+    process.on('SIGTERM', onAsked);
+    process.on('SIGINT', onAsked);
+    const stopped = Promise.resolve(starting).then((nucleus) => nucleus?.stop());
+    void stopped
+      .catch((error: unknown) => log.error('stopping failed', { reason: messageOf(error) }))
+      .finally(() => {
+        // Who asked us to end meanwhile means what would start, too.
+        if (asked) process.exit(0);
+        becomeFresh();
+        process.exit(100);
+      });
+  };
+  /** Ends with 101 once the operating system ends us; should it not, so that whoever starts us again goes on. */
+  const reboot = () => {
+    const command = (current?.config() ?? config).rebootCommand;
+    stopping = true;
+    service.stopping();
+    const end = () => process.exit(101);
+    process.on('SIGTERM', end);
+    process.on('SIGINT', end);
+    Promise.resolve(starting)
+      .then((nucleus) => nucleus?.stop())
+      .then(() => runReboot(command, log))
+      .then(() => {
+        systemTimers.after(rebootWaitMs, () => {
+          log.error('the device has not rebooted', { command });
+          end();
+        });
+      })
+      .catch((error: unknown) => {
+        log.error('the device cannot be rebooted', { command, reason: messageOf(error) });
+        console.error(`the device cannot be rebooted: ${messageOf(error)}`);
+        end();
+      });
+  };
   starting = start();
   await starting;
   service.ready(`core device ${config.thingName}`);
   log.info('device runtime started', { thing: config.thingName, version: config.nucleusVersion, pid: process.pid });
+}
+
+/** Resolves when the command has ended well; it may end us before. */
+function runReboot([program = '', ...args]: readonly string[], log: Log): Promise<void> {
+  log.warn('rebooting the device', { program, args });
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: 'ignore' });
+    child.once('error', reject);
+    child.once('exit', (code, signal) => {
+      if (code === 0) resolve();
+      else reject(new Error(`${program} ended with ${code ?? signal}`));
+    });
+  });
 }
 
 function levelOf(level: 'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR'): LogLevel {
@@ -172,14 +260,15 @@ function serviceEndpoints(): ServiceEndpoints {
 }
 
 // Nothing else may keep the process alive, and nothing must let it die while it waits for the network.
-if (process.argv[2] !== 'explain') setInterval(() => {}, 0x7fffffff);
+if (process.argv[2] !== 'explain' && process.argv[2] !== 'check') setInterval(() => {}, 0x7fffffff);
 
 try {
   if (process.argv[2] === 'explain') {
     const { explain } = await import('./explain-main.ts');
     explain(process.argv.slice(3), (text) => process.stdout.write(text));
     process.exitCode = 0;
-  } else await main();
+  } else if (process.argv[2] === 'check') await check();
+  else await main();
 } catch (error) {
   console.error(messageOf(error));
   // At once: the channel to a parent and what has been opened would keep the process.

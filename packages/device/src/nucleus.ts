@@ -12,7 +12,9 @@ import { createTokenExchange } from './credentials/token-exchange.ts';
 import { withSetRecipes } from './deployment/local-components.ts';
 import { createLocalDeployments } from './deployment/local-deployments.ts';
 import { DeploymentRunner } from './deployment/runner.ts';
+import type { RuntimeBuilds } from './deployment/runtime-builds.ts';
 import type { SpecContext } from './deployment/specs.ts';
+import type { Restart } from './deployment/stages.ts';
 import { type LocalControl, startLocalControl } from './ipc/local-control.ts';
 import { createComponentLogs } from './lifecycle/component-logs.ts';
 import { createLifecycle } from './lifecycle/lifecycle-engine.ts';
@@ -34,8 +36,8 @@ import type { TlsMaterial } from './uplink/tls-material.ts';
 /** The component by which a device runtime reports itself. */
 const nucleusComponent = 'aws.greengrass.Nucleus';
 
-/** A stage that waits for the network tries this long without progress before its deployment fails. */
-const networkLimitMs = 24 * 3_600_000;
+/** Nobody subscribes to updates yet: that needs the IPC of components. */
+const noSubscribers = { names: () => [], ask: () => () => {}, tellDone: () => {} };
 
 export interface NucleusDeps {
   readonly rootPath: string;
@@ -55,8 +57,12 @@ export interface NucleusDeps {
   readonly serviceEndpoints: ServiceEndpoints;
   /** The runtime cannot go on; it is to end, and to be started again. */
   readonly onFatal: (error: unknown) => void;
-  /** A deployment changed what only a new start takes over: the runtime is to be stopped and started again. */
-  readonly onRestart: () => void;
+  /**
+   * The runtime is to be stopped and started again (a deployment changed what only a new start takes over, or a bootstrap step asks
+   * for it), stopped and started as a program (another build may have its turn), or stopped and the device rebooted. The journal is as it is to go on from.
+   */
+  readonly onRestart: (kind: Restart) => void;
+  readonly builds: RuntimeBuilds;
 }
 
 /** A device runtime at work. */
@@ -122,7 +128,7 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     log,
     timers,
     ids,
-    retryLimitMs: networkLimitMs,
+    retryLimitMs: config.deploymentLimits.networkMs,
   });
   const files = withSetRecipes(disk, store);
   const folders = createLocalFolders({ root: config.rootPath, platform });
@@ -161,7 +167,7 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     const effects = own.take(set);
     if (effects.restart) {
       log.info('the runtime starts again with its new configuration');
-      deps.onRestart();
+      deps.onRestart('restart');
       return 'restart';
     }
     if (effects.credentials) tokenExchange.forget();
@@ -187,7 +193,12 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     nucleus: { component: nucleusComponent, version: config.nucleusVersion },
     running: (name) => store.components().get(name)?.version,
     retrying: (work, signal) =>
-      retrying({ timers, ids, log, retryLimitMs: networkLimitMs }, 'a call to the cloud', signal, work),
+      retrying(
+        { timers, ids, log, retryLimitMs: config.deploymentLimits.networkMs },
+        'a call to the cloud',
+        signal,
+        work,
+      ),
     specContext,
     checkNucleus: own.check,
     settings: () => ({
@@ -199,6 +210,12 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
           : created;
       },
     }),
+    timers,
+    limits: () => own.current().deploymentLimits,
+    updates: noSubscribers,
+    validators: noSubscribers,
+    onRestart: deps.onRestart,
+    builds: deps.builds,
     beforeBringUp,
     onReplaced: (before) =>
       live.replaced(new Map([...before].map(([name, { configuration }]) => [name, configuration]))),

@@ -133,7 +133,7 @@ describe('chunks', () => {
   const many = Array.from({ length: 2000 }, (_, index) => ({ ...component, componentName: `component.${index}` }));
   const large: FleetStatus = { ...status, components: many };
 
-  test('a large status is split below the limit and joined in any order', () => {
+  test('case 128: a large status is split below the limit and joined in any order', () => {
     const payloads = fleetStatusPayloads(large);
     expect(payloads.length).toBeGreaterThan(1);
     for (const payload of payloads) expect(payload.length).toBeLessThanOrEqual(128_000);

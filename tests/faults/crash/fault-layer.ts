@@ -212,6 +212,32 @@ wrap(fs, 'close', (original) => (fd: number, callback: Callback) => {
   return original(fd, callback);
 });
 
+// Descriptors without callbacks.
+wrap(fs, 'openSync', (original) => (path: PathLike, flags?: unknown, mode?: unknown) => {
+  const at = below(path);
+  const done = at !== undefined && opens(flags) ? begin() : undefined;
+  const fd = original(path, flags, mode);
+  if (at !== undefined && typeof fd === 'number') streams.set(fd, { path: at, site: '' });
+  if (at !== undefined) done?.(opened(at, flags, mode));
+  return fd;
+});
+function wrapDescriptor(name: string, entry: (path: string, ...args: unknown[]) => Operation) {
+  wrap(fs, name, (original) => (fd: number, ...args: unknown[]) => {
+    const of = streams.get(fd);
+    if (of === undefined) return original(fd, ...args);
+    const done = begin();
+    const result = original(fd, ...args);
+    done(entry(of.path, ...args));
+    return result;
+  });
+}
+wrapDescriptor('writeSync', (path, data) => ({ op: 'write', path, data: text(data) }));
+wrapDescriptor('fsyncSync', (path) => ({ op: 'sync', path, site: site() }));
+wrap(fs, 'closeSync', (original) => (fd: number) => {
+  streams.delete(fd);
+  return original(fd);
+});
+
 // The database: what it writes itself is seen by what its log has grown by.
 const log = join(root, 'config', 'device.db-wal');
 const logSize = () => raw.statSync(log, { throwIfNoEntry: false })?.size ?? 0;

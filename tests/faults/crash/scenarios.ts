@@ -87,10 +87,22 @@ const cancel: Scenario = {
   expected: { ...before.expected, status: 'CANCELED', detailedStatus: '' },
 };
 
+/** Both components have steps that the runtime runs before any component, one of which has it start again. */
+const bootstrap: Scenario = {
+  name: 'bootstrap',
+  document: document(2, { App: {}, Gone: {} }, { App: '5.0.0', Gone: '2.0.0' }),
+  from: 'BOOTSTRAPPING',
+  expected: {
+    ...before.expected,
+    set: ['App 5.0.0', 'Gone 2.0.0'],
+    processes: ['sleep 3600 0.61', 'sleep 3600 0.62'],
+  },
+};
+
 /** The first deployment of a device that was never started. */
 const first: Scenario = { ...before, name: 'first', isFirst: true };
 
-export const scenarios: readonly Scenario[] = [small, success, rollback, cancel, first];
+export const scenarios: readonly Scenario[] = [small, success, rollback, cancel, bootstrap, first];
 
 const sizes = [1, 2, 3, 4, 5, 6, 7, 8];
 
@@ -146,7 +158,9 @@ export const published: readonly Published[] = [
   ),
   component('App', '3.0.0', 'exit 1'),
   component('App', '4.0.0', 'exec {artifacts:path}/serve.sh', { 'serve.sh': serve('0.6') }),
+  component('App', '5.0.0', { Bootstrap: 'exit 100', Run: 'exec sleep 3600 0.61' }),
   component('Gone', '1.0.0', 'exec sleep 3600 0.9'),
+  component('Gone', '2.0.0', { Bootstrap: 'exit 0', Run: 'exec sleep 3600 0.62' }),
   component('Lib', '1.0.0', 'exec {artifacts:path}/serve.sh', { 'serve.sh': serve('0.8') }),
   ...sizes.map((size) =>
     component(`Part${size}`, '1.0.0', 'exec {artifacts:path}/serve.sh', { 'serve.sh': serve(`0.0${size}`) }),
@@ -156,7 +170,7 @@ export const published: readonly Published[] = [
 function component(
   name: string,
   version: string,
-  Run: string,
+  run: string | JsonObject,
   files: Readonly<Record<string, string | Buffer>> = {},
   more: JsonObject = {},
 ): Published {
@@ -173,7 +187,7 @@ function component(
     ComponentName: name,
     ComponentVersion: version,
     ComponentConfiguration: { DefaultConfiguration: { n: 0.1 } },
-    Manifests: [{ Lifecycle: { Run }, Artifacts }],
+    Manifests: [{ Lifecycle: typeof run === 'string' ? { Run: run } : run, Artifacts }],
     ...more,
   };
   return { recipe, artifacts };

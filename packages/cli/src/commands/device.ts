@@ -1,7 +1,7 @@
 import { Fault } from '@greensward/kit';
 import { Command } from 'commander';
 import { becomeNode } from '../become-node.ts';
-import { deviceBundle, deviceNodeFlags } from '../device-bundle.ts';
+import { bundleDevice, deviceBundle, deviceNodeFlags } from '../device-bundle.ts';
 import { deviceEnvironment } from '../environment.ts';
 import { localCommands } from './device-local.ts';
 import { installServiceCommand } from './install-service.ts';
@@ -26,9 +26,25 @@ export function deviceCommand(): Command {
       becomeNode([...deviceNodeFlags, await deviceBundle(), ...rootArguments(options)], deviceEnvironment());
     })
     .addCommand(configCommand())
+    .addCommand(bundleCommand())
     .addCommand(installServiceCommand());
   for (const local of localCommands()) device.addCommand(local);
   return device;
+}
+
+/** The runtime as the artifact of a deployment that updates devices to it. */
+function bundleCommand(): Command {
+  return new Command('bundle')
+    .description(
+      'Write the device runtime as one file: the artifact of a component version by which devices are updated to it.',
+    )
+    .requiredOption('--out <file>', 'the file to write')
+    .option('--as <version>', 'the version of aws.greengrass.Nucleus that it is deployed as, for an own build')
+    .action(async ({ out, as }: { out: string; as?: string }) => {
+      if (as !== undefined && !/^2\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/.test(as))
+        throw new Fault('Usage', `--as must be a version such as 2.18.1, not ${JSON.stringify(as)}`);
+      await bundleDevice(out, as);
+    });
 }
 
 function configCommand(): Command {

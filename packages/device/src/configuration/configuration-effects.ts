@@ -21,6 +21,8 @@ const live = [
   'maxStoreBytes',
   'interpolateComponentConfiguration',
   'deploymentConfigurationTimeSource',
+  'deploymentLimits',
+  'rebootCommand',
   'ignored',
 ] as const satisfies readonly (keyof DeviceConfig)[];
 

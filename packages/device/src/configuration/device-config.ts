@@ -17,6 +17,16 @@ export interface LogSettings {
   readonly totalBytes: number;
 }
 
+/** `deploymentLimits`, in ms: see docs/reference/nucleus-parameters.md. */
+export interface DeploymentLimitSettings {
+  /** A stage that waits for the network tries this long without progress before its deployment fails. */
+  readonly networkMs: number;
+  readonly deferralMs: number;
+  readonly activationMs: number;
+  readonly removalMs: number;
+  readonly restartMs: number;
+}
+
 /** Parameters of aws.greengrass.Nucleus by the names they have there. */
 export interface NucleusParameters {
   readonly proxy?: ProxySettings;
@@ -29,6 +39,9 @@ export interface NucleusParameters {
   readonly s3EndpointType: 'GLOBAL' | 'REGIONAL';
   readonly fleetStatusIntervalMs: number;
   readonly interpolateComponentConfiguration: boolean;
+  readonly deploymentLimits: DeploymentLimitSettings;
+  /** Program and arguments by which a component's bootstrap step reboots the device. */
+  readonly rebootCommand: readonly string[];
   readonly deploymentConfigurationTimeSource: 'deploymentCreationTime' | 'deploymentProcessingTime';
 }
 

@@ -37,6 +37,19 @@ describe('parameters of the nucleus', () => {
       { deploymentConfigurationTimeSource: 'deploymentProcessingTime' },
       { deploymentConfigurationTimeSource: 'deploymentProcessingTime' },
     ],
+    [{ rebootCommand: ' /sbin/reboot  -f ' }, { rebootCommand: ['/sbin/reboot', '-f'] }],
+    [
+      {
+        deploymentLimits: {
+          networkSeconds: 1,
+          deferralSeconds: 2,
+          activationSeconds: '3',
+          removalSeconds: 4,
+          restartSeconds: 5,
+        },
+      },
+      { deploymentLimits: { networkMs: 1000, deferralMs: 2000, activationMs: 3000, removalMs: 4000, restartMs: 5000 } },
+    ],
     [{ platformOverride: { architecture: 'x', board: 7 } }, { platformOverride: { architecture: 'x', board: '7' } }],
     [{ fleetStatus: { periodicStatusPublishIntervalSeconds: 172_800 } }, { fleetStatusIntervalMs: 172_800_000 }],
     [
@@ -128,6 +141,8 @@ describe('parameters of the nucleus', () => {
       ...['.maxPublishRetry', 'mqtt.standaloneMqttTimeoutMs', 'mqtt.version', '.spooler', 'fipsMode', 's3EndpointType'],
       ...['envStage', 'fleetStatus.periodicStatusPublishIntervalSeconds', 'telemetry', 'logging.level'],
       ...['credentialEndpointTimeoutMs', 'httpClient.connectionTimeoutMs', 'jvmOptions'],
+      ...['rebootCommand', 'deploymentLimits.networkSeconds', 'deploymentLimits.deferralSeconds'],
+      ...['deploymentLimits.activationSeconds', 'deploymentLimits.removalSeconds', 'deploymentLimits.restartSeconds'],
     ];
     expect(keys.filter((key) => !text.includes(`\`${key}\``))).toEqual([]);
   });
@@ -161,6 +176,8 @@ describe('a change of a parameter', () => {
     [{ interpolateComponentConfiguration: true }, none],
     [{ deploymentConfigurationTimeSource: 'deploymentProcessingTime' }, none],
     [{ jvmOptions: '-X' }, none],
+    [{ deploymentLimits: { activationSeconds: 60 } }, none],
+    [{ rebootCommand: 'reboot' }, none],
     [{ iotRoleAlias: 'Other' }, { ...none, credentials: true }],
     [{ iotCredEndpoint: 'other.example' }, { ...none, credentials: true }],
     [{ mqtt: { keepAliveTimeoutMs: 120_000 } }, { ...none, reconnect: true }],

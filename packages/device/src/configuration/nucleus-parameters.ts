@@ -1,3 +1,4 @@
+import { readDeploymentLimits, readRebootCommand } from './deployment-limits.ts';
 import type { LogSettings, NucleusParameters, ProxySettings } from './device-config.ts';
 import { type ConfigNode, configFault } from './device-config-tree.ts';
 
@@ -39,6 +40,8 @@ export function nucleusParameters(configuration: ConfigNode): NucleusParameters 
     platformOverride: overrideOf(configuration),
     s3EndpointType: oneOf(configuration, 's3EndpointType', ['GLOBAL', 'REGIONAL'], 'GLOBAL'),
     fleetStatusIntervalMs: intervalOf(configuration.child('fleetStatus')),
+    deploymentLimits: readDeploymentLimits(configuration),
+    rebootCommand: readRebootCommand(configuration),
     interpolateComponentConfiguration: booleanOf(configuration, 'interpolateComponentConfiguration', false),
     deploymentConfigurationTimeSource: oneOf(
       configuration,

@@ -2,9 +2,8 @@ import type { JsonObject } from '@greensward/kit';
 import type { DeviceConfig } from './device-config.ts';
 import { type ConfigNode, configFault, parseConfigTree } from './device-config-tree.ts';
 import { nucleusParameters } from './nucleus-parameters.ts';
+import { runtimeVersion } from './runtime-version.ts';
 
-/** The nucleus version that a configuration without one gets. */
-const standardNucleusVersion = '2.18.0';
 const hostPattern = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
 
 /**
@@ -14,10 +13,11 @@ const hostPattern = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Z
  * thingName, the certificate keys, iotDataEndpoint or awsRegion is missing; here that is refused, because a device that can
  * never reach its cloud has nothing to run. iotCredEndpoint and iotRoleAlias may be missing: only components that ask for AWS
  * credentials need them. `overrides.nucleus` is what deployments have set of the configuration of aws.greengrass.Nucleus: it lies over the file.
+ * `overrides.version` is the one that a deployed build of the runtime has, whatever the file says.
  */
 export function readDeviceConfig(
   text: string,
-  overrides: { readonly root?: string; readonly nucleus?: JsonObject },
+  overrides: { readonly root?: string; readonly nucleus?: JsonObject; readonly version?: string | undefined },
 ): DeviceConfig {
   const deployed: JsonObject | undefined = overrides.nucleus && {
     services: { 'aws.greengrass.Nucleus': { configuration: overrides.nucleus } },
@@ -64,7 +64,7 @@ export function readDeviceConfig(
       maxReconnectMs: mqtt.integer('maximumReconnectDelaySeconds', 120, 1, 86_400) * 1000,
     },
     ...nucleusParameters(configuration),
-    nucleusVersion: nucleusVersionOf(nucleus),
+    nucleusVersion: overrides.version ?? nucleusVersionOf(nucleus),
     maxStoreBytes: configuration.integer('componentStoreMaxSizeBytes', 10_000_000_000, 1, Number.MAX_SAFE_INTEGER),
     ignored: [],
   };
@@ -181,7 +181,7 @@ function keepAliveOf(mqtt: ConfigNode): number {
 }
 
 function nucleusVersionOf(nucleus: ConfigNode): string {
-  const version = nucleus.text('version') ?? standardNucleusVersion;
+  const version = nucleus.text('version') ?? runtimeVersion;
   if (!/^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$/.test(version)) {
     throw configFault(nucleus.name('version'), `must be a version such as 2.18.0, not ${JSON.stringify(version)}`);
   }

@@ -37,13 +37,13 @@ function effect(arrival: Arrival | LocalArrival, ...records: readonly Deployment
 }
 
 describe('a job', () => {
-  test('case 60: joins the queue once, and as another deployment when it was queued again', () => {
+  test('case 60, case 64: joins the queue once, and as another deployment when it was queued again', () => {
     expect(effect(jobArrives('a'))).toEqual(['+job/a/1']);
     expect(effect(jobArrives('a'), record(job('a'), 'QUEUED'))).toEqual([]);
-    expect(effect(jobArrives('a', 2), record(job('a'), 'APPLYING'))).toEqual(['+job/a/2']);
+    expect(effect(jobArrives('a', 2), record(job('a'), 'APPLYING'))).toEqual(['+job/a/2', '-job/a/1']);
   });
 
-  test('case 65: cancels another job that has changed nothing yet, and only that', () => {
+  test('case 65: cancels another job wherever it is, but where it goes back already, and no shadow deployment', () => {
     const others = [
       record(job('q'), 'QUEUED'),
       record(job('p'), 'PREPARING'),
@@ -51,7 +51,10 @@ describe('a job', () => {
       record(job('r'), 'ROLLING_BACK'),
       record(shadow('s'), 'QUEUED'),
     ];
-    expect(effect(jobArrives('a'), ...others)).toEqual(['+job/a/1', '-job/q/1', '-job/p/1']);
+    expect(effect(jobArrives('a'), ...others)).toEqual(['+job/a/1', '-job/q/1', '-job/p/1', '-job/x/1']);
+    expect(effect(jobArrives('a'), { ...record(job('x'), 'APPLYING'), cancelled: true })).toEqual(['+job/a/1']);
+    expect(effect(jobArrives('a'), record(job('x'), 'BOOTSTRAPPING'))).toEqual(['+job/a/1', '-job/x/1']);
+    expect(effect(jobArrives('a'), record(job('x'), 'ROLLBACK_BOOTSTRAPPING'))).toEqual(['+job/a/1']);
   });
 
   test('that is repeated cancels nothing, and one that has ended is to be told again', () => {
@@ -60,23 +63,29 @@ describe('a job', () => {
     expect(effect(jobArrives('a'), record(job('a'), 'ENDED'), other)).toEqual(['?job/a/1']);
   });
 
-  test('case 65: that is no more is cancelled while it has changed nothing, a shadow deployment never by that', () => {
+  test('case 65: that is no more is cancelled, a shadow deployment never by that', () => {
     const open = [record(job('a'), 'PREPARING'), record(job('b'), 'ROLLING_BACK'), record(shadow('s'), 'PREPARING')];
     expect(effect({ kind: 'no-job' }, ...open)).toEqual(['-job/a/1']);
   });
 });
 
 describe('a shadow deployment', () => {
-  test('case 61: takes the place of the one before it, whatever jobs there are', () => {
+  test('case 61, case 62: takes the place of the one before it, whatever jobs there are', () => {
     const open = [record(shadow('a'), 'PREPARING'), record(job('j'), 'QUEUED')];
     expect(effect(shadowArrives('b'), ...open)).toEqual(['+shadow/b', '-shadow/a']);
-    expect(effect(shadowArrives('b'), record(shadow('a'), 'APPLYING'))).toEqual(['+shadow/b']);
+    expect(effect(shadowArrives('b'), record(shadow('a'), 'APPLYING'))).toEqual(['+shadow/b', '-shadow/a']);
   });
 
-  test('is cancelled by its own ARN only, while it has changed nothing', () => {
+  test('case 63: that is told again while it is under way, after a restart too, is not cancelled by that', () => {
+    for (const stage of ['PREPARING', 'BOOTSTRAPPING', 'APPLYING', 'ROLLING_BACK'] as const) {
+      expect(effect(shadowArrives('a'), record(shadow('a'), stage))).toEqual([]);
+    }
+  });
+
+  test('is cancelled by its own ARN only, until it has ended', () => {
     expect(effect(shadowArrives('a', true), record(shadow('a'), 'PREPARING'))).toEqual(['-shadow/a']);
     expect(effect(shadowArrives('b', true), record(shadow('a'), 'PREPARING'))).toEqual([]);
-    expect(effect(shadowArrives('a', true), record(shadow('a'), 'APPLYING'))).toEqual([]);
+    expect(effect(shadowArrives('a', true), record(shadow('a'), 'APPLYING'))).toEqual(['-shadow/a']);
     expect(effect(shadowArrives('a', true), record(shadow('a'), 'ENDED'))).toEqual([]);
   });
 });
@@ -107,8 +116,13 @@ describe('a local deployment', () => {
     expect(effect(shadowArrives('q', true), ...waiting)).toEqual([]);
   });
 
-  test('is cancelled by the person who made it, until it changes components', () => {
+  test('is cancelled by the person who made it, until it goes back or has ended', () => {
     const cancel = (deploymentId: string) => effect({ kind: 'cancel-local', deploymentId }, ...waiting);
-    expect([cancel('q'), cancel('p'), cancel('a'), cancel('other')]).toEqual([['-local/q'], ['-local/p'], [], []]);
+    expect([cancel('q'), cancel('p'), cancel('a'), cancel('other')]).toEqual([
+      ['-local/q'],
+      ['-local/p'],
+      ['-local/a'],
+      [],
+    ]);
   });
 });

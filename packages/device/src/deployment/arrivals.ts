@@ -14,12 +14,24 @@ export interface QueueChange {
   readonly tellAgain?: DeploymentRecord;
 }
 
+/** Stages in which a deployment can be cancelled; one that goes back already does so whatever comes. */
+const cancellableStages: ReadonlySet<DeploymentRecord['stage']> = new Set([
+  'QUEUED',
+  'PREPARING',
+  'BOOTSTRAPPING',
+  'APPLYING',
+]);
+
+/** True when nothing on the device has been changed by it: it can be dropped as if it had never come. */
+export function hasChangedNothing({ stage }: DeploymentRecord): boolean {
+  return stage === 'QUEUED' || stage === 'PREPARING';
+}
+
 /**
- * Decides what an arrival means. The cloud hands out one next job, so a new one says that an older one which has changed nothing
- * yet is cancelled; so does "no job". There is one place for a shadow deployment: a newer document replaces it. What is being
- * applied or rolled back runs to its end. A delivery that is known by its key is a repeat and says nothing about others; one of
- * a deployment that has ended comes from a cloud that does not know its end (any more). Local deployments stand in the same
- * queue, and the cloud cancels none of them: only the person who made one does.
+ * Decides what an arrival means. The cloud hands out one next job, so a new one says that an older one is cancelled; so does "no
+ * job". There is one place for a shadow deployment: a newer document replaces it. A delivery that is known by its key is a repeat
+ * and says nothing about others; one of a deployment that has ended comes from a cloud that does not know its end (any more).
+ * Local deployments stand in the same queue, and the cloud cancels none of them: only the person who made one does.
  */
 export function onArrival(
   arrival: Arrival | LocalArrival,
@@ -27,7 +39,9 @@ export function onArrival(
   known: (key: string) => DeploymentRecord | undefined,
 ): QueueChange {
   const cancellable = (kind: DeploymentSource['kind']) =>
-    open.filter((record) => record.source.kind === kind && (record.stage === 'QUEUED' || record.stage === 'PREPARING'));
+    open.filter(
+      ({ source, stage, cancelled }) => source.kind === kind && cancellableStages.has(stage) && cancelled !== true,
+    );
   switch (arrival.kind) {
     case 'no-job':
       return { cancel: cancellable('job') };

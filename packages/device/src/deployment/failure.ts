@@ -13,7 +13,7 @@ const context: readonly (readonly [pattern: RegExp, ...between: string[]])[] = [
   [/^(RECIPE_|LOCAL_RECIPE_)/, 'COMPONENT_PACKAGE_LOADING_ERROR'],
   [/^(IO_MAPPING_ERROR)$/, 'COMPONENT_PACKAGE_LOADING_ERROR', 'IO_ERROR'],
   [/^(DEPLOYMENT_DOCUMENT_PARSE_ERROR)$/, 'DEPLOYMENT_DOCUMENT_NOT_VALID'],
-  [/^(COMPONENT_BOOTSTRAP_ERROR)$/, 'COMPONENT_UPDATE_ERROR'],
+  [/^(COMPONENT_BOOTSTRAP_ERROR|COMPONENT_BOOTSTRAP_TIMEOUT)$/, 'COMPONENT_UPDATE_ERROR'],
 ];
 
 /** What a status report says of an error: its texts, its codes outer to inner, and the types they stand for. */
@@ -45,6 +45,39 @@ export const staleFailure: Failure = {
   errorTypes: [],
 };
 
+/** A deployment that was cancelled after it had replaced components, while it goes back. */
+export const cancelledFailure: Failure = {
+  cause: 'The deployment was cancelled',
+  errorStack: ['DEPLOYMENT_FAILURE', 'DEPLOYMENT_INTERRUPTED'],
+  errorTypes: [],
+};
+
+/** A bootstrap step that did not do what it should; `arn` of its component version. */
+export function bootstrapFailure(
+  component: string,
+  failure: { readonly code: string; readonly reason: string },
+  arn: string | undefined,
+): Failure {
+  const code = failure.code === 'BOOTSTRAP_TIMEOUT' ? 'COMPONENT_BOOTSTRAP_TIMEOUT' : 'COMPONENT_BOOTSTRAP_ERROR';
+  return {
+    cause: `Bootstrap of ${component} failed: ${failure.reason}`,
+    errorStack: ['DEPLOYMENT_FAILURE', 'COMPONENT_UPDATE_ERROR', code],
+    errorTypes: [ownerType(arn)],
+  };
+}
+
+/** Components that have not come up within the time for it. */
+export function activationTimeout(waiting: readonly ComponentStatus[], limitMs: number): Failure {
+  const states = waiting.map(
+    ({ name, state, reason }) => `${name} ${state}${reason === undefined ? '' : ` (${reason})`}`,
+  );
+  return {
+    cause: `Not all components run after ${Math.round(limitMs / 1000)} s: ${states.join(', ')}`,
+    errorStack: ['DEPLOYMENT_FAILURE', 'COMPONENT_UPDATE_ERROR'],
+    errorTypes: ['COMPONENT_ERROR'],
+  };
+}
+
 /** Components that turned BROKEN. `arnOf` tells whether a component is the vendor's or the user's own. */
 export function brokenFailure(
   broken: readonly ComponentStatus[],
@@ -56,17 +89,17 @@ export function brokenFailure(
         `Service ${name} in broken state after deployment${reason === undefined ? '' : `: ${reason}`}`,
     )
     .join('. ');
-  const types = broken.map(({ name }) => {
-    const account = arnOf(name)?.split(':')[4];
-    return account === undefined
-      ? 'COMPONENT_ERROR'
-      : account === 'aws'
-        ? 'AWS_COMPONENT_ERROR'
-        : 'USER_COMPONENT_ERROR';
-  });
+  const types = broken.map(({ name }) => ownerType(arnOf(name)));
   return {
     cause,
     errorStack: ['DEPLOYMENT_FAILURE', 'COMPONENT_UPDATE_ERROR', 'COMPONENT_BROKEN'],
     errorTypes: [...new Set(types)],
   };
+}
+
+/** Whose component it is, by the account of its ARN. */
+function ownerType(arn: string | undefined): string {
+  const account = arn?.split(':')[4];
+  if (account === undefined) return 'COMPONENT_ERROR';
+  return account === 'aws' ? 'AWS_COMPONENT_ERROR' : 'USER_COMPONENT_ERROR';
 }

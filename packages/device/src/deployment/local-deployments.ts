@@ -60,8 +60,10 @@ export function createLocalDeployments(deps: LocalDeploymentsDeps): LocalDeploym
       if (before.stage === 'ENDED')
         return 'Cancellation request is not processed because deployment is already finished';
       if (before.source.kind === 'local') arrive({ kind: 'cancel-local', deploymentId: before.source.deploymentId });
-      if (recordOf(deploymentId).stage === 'ENDED') return `Cancel request submitted. Deployment ID: ${deploymentId}`;
-      return 'Cancellation request is not processed because deployment changes components already: it ends on a verified state';
+      const { stage, cancelled } = recordOf(deploymentId);
+      // One that changes components goes back first, and ends then.
+      if (stage === 'ENDED' || cancelled === true) return `Cancel request submitted. Deployment ID: ${deploymentId}`;
+      return 'Cancellation request is not processed because deployment is going back already';
     },
     status: (deploymentId) => describe(recordOf(deploymentId), true),
     list: () => store.localDeployments().map((record) => describe(record, false)),

@@ -48,6 +48,7 @@ class Bench {
       builtins: builtinComponents('us-east-1'),
       checkNucleus: (overrides) => void this.checked.push(overrides),
       settings: () => this.settings,
+      builds: { check: async () => {} },
     };
     const document = parseDocument({
       deploymentId: 'd-1',

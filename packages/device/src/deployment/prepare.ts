@@ -9,6 +9,8 @@ import type { DataPlane } from '../uplink/data-plane.ts';
 import { requireImageServices } from './image-services.ts';
 import { type Resolution, type ResolveDeps, resolveComponents } from './resolve-components.ts';
 import { groupsAfter, rootsOf, sourcesOf } from './roots.ts';
+import type { RuntimeBuild, RuntimeBuilds } from './runtime-builds.ts';
+import { buildOf } from './runtime-update.ts';
 import { buildSpecs, type SpecContext } from './specs.ts';
 
 /** What preparing a deployment needs. */
@@ -23,6 +25,7 @@ export interface PrepareDeps extends ResolveDeps {
    */
   readonly checkNucleus: (overrides: JsonObject) => void;
   readonly settings: () => MergeSettings;
+  readonly builds: Pick<RuntimeBuilds, 'check'>;
 }
 
 /** Parameters of the runtime that decide how a deployment's configuration is taken. */
@@ -41,6 +44,8 @@ export interface Prepared {
   /** The set over what the device has at the moment of the change: components may write their configuration until then. */
   setOver(current: ComponentSet): readonly SetEntry[];
   readonly groups: Readonly<Record<string, GroupRecord>>;
+  /** The build that the runtime is to become. */
+  readonly runtime?: RuntimeBuild;
 }
 
 const knownCapabilities: ReadonlySet<string> = new Set(['LINUX_RESOURCE_LIMITS', 'SUB_DEPLOYMENTS']);
@@ -65,7 +70,6 @@ export async function prepare(
   const membership = await deps.retrying(() => deps.dataPlane.thingGroups(signal), signal);
   const after = groupsAfter(document, groupOf(document), groups, membership);
   const resolved = await resolveComponents(rootsOf(after), deps, signal);
-  refuseOtherNucleus(resolved, deps.nucleus);
   refuseUpdatesOfNothing(document, resolved, deps.nucleus);
   onResolved([...resolved].map(([name, { version }]) => `${name}@${version}`));
   requireImageServices(resolved, deps.attributes);
@@ -84,7 +88,12 @@ export async function prepare(
     deps.specContext((name) => resolved.get(name)?.recipe),
   );
   for (const error of failed.values()) throw error;
-  return { setOver, groups: after };
+  const nucleus = resolved.get(deps.nucleus.component);
+  if (nucleus === undefined) return { setOver, groups: after };
+  const { artifacts } = deps.specContext(() => undefined).paths(deps.nucleus.component, nucleus.version);
+  const runtime = buildOf(nucleus.recipe, deps.attributes, artifacts);
+  await deps.builds.check(runtime, signal);
+  return { setOver, groups: after, runtime };
 }
 
 function requireCapabilities(document: DeploymentDocument): void {
@@ -93,16 +102,6 @@ function requireCapabilities(document: DeploymentDocument): void {
   throw new Fault(
     'NUCLEUS_MISSING_REQUIRED_CAPABILITIES',
     `This runtime lacks what the deployment requires: ${unknown.join(', ')}`,
-  );
-}
-
-/** The runtime provides this component itself, in one version: it cannot replace itself by a deployment. */
-function refuseOtherNucleus(resolved: ReadonlyMap<string, Resolution>, nucleus: PrepareDeps['nucleus']): void {
-  const asked = resolved.get(nucleus.component);
-  if (asked === undefined) return;
-  throw new Fault(
-    'UNAUTHORIZED_NUCLEUS_MINOR_VERSION_UPDATE',
-    `${nucleus.component} ${asked.version} is asked for, but this runtime is ${nucleus.version} and does not replace itself`,
   );
 }
 
@@ -177,6 +176,8 @@ function componentSet(
     entryOf(name, { version, arn, defaults: recipe.defaultConfiguration, recipe }),
   );
   const { component, version } = deps.nucleus;
+  // Of another version it is among the entries already.
+  if (resolved.has(component)) return deps.settings().interpolate ? interpolated(entries, deps) : entries;
   const nucleus = updates.has(component)
     ? entryOf(component, { version, arn: '', defaults: {} })
     : current.get(component);

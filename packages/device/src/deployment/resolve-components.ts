@@ -1,5 +1,5 @@
 import { Fault, isRetryable } from '@greensward/kit';
-import { parseRecipe, type Recipe } from '@greensward/model/recipe';
+import { parseRecipe, type Recipe, recipeToJson } from '@greensward/model/recipe';
 import {
   answerNeed,
   type Need,
@@ -49,18 +49,73 @@ export async function resolveComponents(
 ): Promise<ReadonlyMap<string, Resolution>> {
   const arns = new Map<string, string>();
   let state: ResolveState = { roots, answers: new Map(), provided: versionsOf(deps.builtins), nucleus: deps.nucleus };
-  for (;;) {
-    const step = resolve(state);
-    if (step.kind === 'conflict') {
-      throw new Fault(step.code, step.message, {
-        context: { component: step.component, requirements: step.requirements },
-      });
+  // Only once something is to be asked: groups that contradict one another are found without.
+  let early: EarlyAnswers | undefined;
+  try {
+    for (;;) {
+      const step = resolve(state);
+      if (step.kind === 'conflict') {
+        throw new Fault(step.code, step.message, {
+          context: { component: step.component, requirements: step.requirements },
+        });
+      }
+      if (step.kind === 'resolved') return resolutions(step.components, arns, deps.builtins);
+      early ??= askEarly(roots, deps, signal);
+      const answer = await (early.answerTo(step) ?? answerOf(step, deps, signal));
+      arns.set(step.component, answer.arn);
+      state = answerNeed(state, step, answer);
     }
-    if (step.kind === 'resolved') return resolutions(step.components, arns, deps.builtins);
-    const answer = await answerOf(step, deps, signal);
-    arns.set(step.component, answer.arn);
-    state = answerNeed(state, step, answer);
+  } finally {
+    await early?.end();
   }
+}
+
+interface EarlyAnswers {
+  /** Undefined: this was not asked early. */
+  answerTo(need: Need): Promise<Resolution> | undefined;
+  /** Ends what is still asked; resolves when nothing is. */
+  end(): Promise<void>;
+}
+
+/** Questions to the cloud that are on their way at once. */
+const parallelQuestions = 8;
+
+/**
+ * Asks for the roots, several at once, as the resolution will for most of them: one by one, a hundred of them take a hundred times the
+ * way to the cloud and back. Where it asks something else in the end, what came early is not used.
+ */
+function askEarly(roots: readonly Root[], deps: ResolveDeps, signal: AbortSignal): EarlyAnswers {
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const needs = new Map<string, Need>();
+  for (const { component, requirer, requirement } of roots) {
+    if (deps.builtins.has(component) || component === deps.nucleus.component) continue;
+    const requirements = { ...needs.get(component)?.requirements, [requirer]: requirement };
+    needs.set(component, { kind: 'need', component, requirements });
+  }
+  const questions = new Map(
+    [...needs.values()].map((need) => [keyOf(need), { need, answer: Promise.withResolvers<Resolution>() }]),
+  );
+  const queue = questions.values();
+  const workers = Array.from({ length: parallelQuestions }, async () => {
+    for (const { need, answer } of queue) {
+      // Nobody may ask for it: then its failure is nobody's.
+      answer.promise.catch(() => {});
+      if (either.aborted) answer.reject(either.reason);
+      else await answerOf(need, deps, either).then(answer.resolve, answer.reject);
+    }
+  });
+  return {
+    answerTo: (need) => questions.get(keyOf(need))?.answer.promise,
+    async end() {
+      over.abort(new Error('the resolution is over'));
+      await Promise.all(workers);
+    },
+  };
+}
+
+function keyOf({ component, requirements }: Need): string {
+  return JSON.stringify([component, Object.entries(requirements).sort()]);
 }
 
 function resolutions(
@@ -99,7 +154,9 @@ async function answerOf(need: Need, deps: ResolveDeps, signal: AbortSignal): Pro
   try {
     const answer = local === undefined ? await deps.retrying(ask, signal) : await ask();
     const recipe = parseRecipe(answer.recipe);
-    await deps.files.putRecipe(recipe, answer.arn);
+    // What is on disk as it is costs no write: most components of a deployment are those of the one before.
+    if (local === undefined || !isSame(local, { version: answer.version, recipe, arn: answer.arn }))
+      await deps.files.putRecipe(recipe, answer.arn);
     return { version: answer.version, recipe, arn: answer.arn };
   } catch (error) {
     signal.throwIfAborted();
@@ -112,6 +169,11 @@ async function answerOf(need: Need, deps: ResolveDeps, signal: AbortSignal): Pro
       cause: error,
     });
   }
+}
+
+function isSame(a: Resolution, b: Resolution): boolean {
+  const text = ({ version, arn, recipe }: Resolution) => JSON.stringify([version, arn, recipeToJson(recipe)]);
+  return text(a) === text(b);
 }
 
 /** Without an ARN it came from a local deployment, and belongs to no region. */

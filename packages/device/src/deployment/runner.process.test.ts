@@ -14,6 +14,8 @@ import { createLinuxPlatform } from '../platform/linux/linux-platform.ts';
 import { type DeviceStore, openDeviceStore } from '../store/device-store.ts';
 import type { OwedStatus } from '../store/records.ts';
 import { DeploymentRunner } from './runner.ts';
+import { longLimits, noSubscribers } from './testing/subscribers.ts';
+import { TestBuilds } from './testing/test-builds.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -129,6 +131,12 @@ class Device {
       builtins: new Map(),
       checkNucleus: () => {},
       settings: () => ({ mergeTime: (created) => created, interpolate: false }),
+      timers: systemTimers,
+      limits: () => longLimits,
+      builds: new TestBuilds(),
+      updates: noSubscribers,
+      validators: noSubscribers,
+      onRestart: () => {},
       beforeBringUp: async () => 'go',
       onReplaced: () => {},
       onOwed: () => {},

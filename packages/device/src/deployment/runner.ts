@@ -1,71 +1,61 @@
 import { type Log, messageOf } from '@greensward/kit';
+import { toJson } from '@greensward/model/configuration';
 import { type DeploymentDocument, groupOf } from '@greensward/model/deployment-document';
-import type { Recipe } from '@greensward/model/recipe';
 import type { ComponentFiles } from '../components/components.ts';
-import type { ComponentStatus, Lifecycle } from '../lifecycle/lifecycle.ts';
-import type { DeviceStore } from '../store/device-store.ts';
-import {
-  type ComponentSet,
-  type DeploymentOutcome,
-  type DeploymentRecord,
-  deploymentKey,
-  type Failure,
-  type GroupRecord,
-  type SetEntry,
-} from '../store/records.ts';
+import type { ComponentStatus } from '../lifecycle/lifecycle.ts';
+import type { Change, ComponentSet, DeploymentRecord, SetEntry } from '../store/records.ts';
 import type { Arrival } from '../uplink/uplink.ts';
-import { type LocalArrival, nextDeployment, onArrival } from './arrivals.ts';
-import { brokenFailure, failureOf, staleFailure } from './failure.ts';
+import { hasChangedNothing, type LocalArrival, nextDeployment, onArrival } from './arrivals.ts';
+import { bootstrapTasks } from './bootstrap-plan.ts';
+import { awaitConsent } from './consent.ts';
+import { failureOf, staleFailure } from './failure.ts';
+import { DeploymentJournal } from './journal.ts';
 import { type LocalFolders, withLocalComponents } from './local-components.ts';
 import { documentOf } from './local-document.ts';
 import { type PrepareDeps, prepare } from './prepare.ts';
 import { isStale } from './roots.ts';
-import { type BuiltSpecs, buildSpecs, withHardDependers } from './specs.ts';
+import type { RuntimeBuilds } from './runtime-builds.ts';
+import { SetLoader } from './set-loader.ts';
+import { ChangeStages, type StageDeps } from './stages.ts';
+import { configurationChanges, type ValidationSubscribers, validateConfigurations } from './validation.ts';
 
-export interface RunnerDeps extends PrepareDeps {
-  readonly store: DeviceStore;
-  readonly lifecycle: Lifecycle;
+export interface RunnerDeps extends PrepareDeps, StageDeps {
+  readonly builds: RuntimeBuilds;
   readonly files: ComponentFiles;
   /** The folders that local deployments name. */
   readonly folders: LocalFolders;
   readonly log: Log;
-  /**
-   * Called before the components of a set are started or changed: starts what is built in, and takes over the runtime's own
-   * configuration. `restart`: the runtime is about to stop and start again, and goes on from the journal.
-   */
-  readonly beforeBringUp: (set: ComponentSet) => Promise<'go' | 'restart'>;
-  /** The set was replaced; `before` is what it was. */
-  readonly onReplaced: (before: ComponentSet) => void;
+  readonly validators: ValidationSubscribers;
   /** There is a new owed status. */
   readonly onOwed: () => void;
   /** The journal cannot be written: a runtime that cannot remember must not go on. */
   readonly onFatal: (error: unknown) => void;
 }
 
-/** What the end of a deployment writes, besides its record. */
-interface End extends Pick<DeploymentOutcome, 'status' | 'detailedStatus' | 'failure'> {
-  readonly groups?: Readonly<Record<string, GroupRecord>>;
-  readonly set?: Iterable<SetEntry>;
-}
-
 /**
  * Takes one deployment after the other through its stages. The journal in the store is the only state: each step reads it,
  * does one stage, and moves it in one transaction, so that a runner that dies anywhere is continued by the next one.
  *
- * Modes: IDLE (nothing open), PREPARING (one deployment, may be cancelled: `preparing` is its abort), SETTLING (applying or
- * rolling back; not cancellable, ends on a verified state), STOPPED. Late results are dropped by the signal of `stop`.
+ * Modes: IDLE (nothing open), PREPARING (one deployment, a cancellation ends it: `preparing` is its abort), CHANGING (a stage of
+ * {@link ChangeStages}; a cancellation is in the journal, and makes it go back), STOPPED. Late results are dropped by the signal of
+ * `stop`.
  */
 export class DeploymentRunner {
   private readonly deps: RunnerDeps;
   private readonly stopping = new AbortController();
+  private readonly loader: SetLoader;
+  private readonly journal: DeploymentJournal;
+  private readonly stages: ChangeStages;
   private preparing: { readonly key: string; readonly abort: AbortController } | undefined;
   private wake: () => void = () => {};
   private loop: Promise<void> = Promise.resolve();
-  /** Components of the set that cannot even be given to the lifecycle, because their recipe is lost. */
-  private unable: readonly ComponentStatus[] = [];
 
   constructor(deps: RunnerDeps) {
     this.deps = deps;
+    this.loader = new SetLoader(deps);
+    this.journal = new DeploymentJournal(deps);
+    const { loader, journal, stopping } = this;
+    this.stages = new ChangeStages(deps, { loader, journal, stopping: stopping.signal });
   }
 
   /** Starts what ran before, continues what the journal says, then waits for arrivals. */
@@ -84,7 +74,7 @@ export class DeploymentRunner {
 
   /** Components of the set that cannot run, and that the lifecycle therefore does not know: BROKEN. */
   unloadable(): readonly ComponentStatus[] {
-    return this.unable;
+    return this.loader.unloadable();
   }
 
   /** A deployment, or the end of one, from the cloud or from the device itself. Durable when it returns. */
@@ -103,97 +93,50 @@ export class DeploymentRunner {
     const change = onArrival(arrival, store.openDeployments(), (key) => store.deployment(key));
     const { cancel, enqueue } = change;
     const outcome = change.tellAgain?.outcome;
-    const again = outcome !== undefined && !this.isOwed(change.tellAgain?.key) ? outcome : undefined;
+    const again = outcome !== undefined && !this.journal.isOwed(change.tellAgain?.key) ? outcome : undefined;
     if (cancel.length === 0 && enqueue === undefined && again === undefined) return;
     store.transaction(() => {
       for (const record of cancel) {
         log.info('deployment cancelled', { deployment: record.key, stage: record.stage });
-        this.cancelInStore(record);
+        if (hasChangedNothing(record)) this.journal.drop(record);
+        else store.putDeployment({ ...record, cancelled: true });
       }
       if (enqueue) store.putDeployment(enqueue);
       if (again) store.owe(again);
     });
-    if (cancel.some((record) => record.key === this.preparing?.key))
-      this.preparing?.abort.abort(new Error('cancelled'));
+    for (const { key } of cancel) {
+      if (key === this.preparing?.key) this.preparing.abort.abort(new Error('cancelled'));
+      this.stages.cancel(key);
+    }
     if (cancel.length > 0 || again) this.deps.onOwed();
     if (enqueue) log.info('deployment arrived', { deployment: enqueue.key });
   }
 
-  private isOwed(key: string | undefined): boolean {
-    return this.deps.store.owedStatuses().some(({ source }) => deploymentKey(source) === key);
-  }
-
-  private cancelInStore(record: DeploymentRecord): void {
-    const { source } = record;
-    // Of a job nothing is reported: CANCELED is the cloud's word. Should the cloud hand it out after all, it is run.
-    if (source.kind === 'job') this.deps.store.deleteDeployment(record.key);
-    else if (source.kind === 'local')
-      this.close(record, { source, status: 'CANCELED', deploymentId: source.deploymentId });
-    else this.close(record, { source, status: 'CANCELED', configurationArn: source.configurationArn });
-  }
-
-  /** The record stays without its document, so that a repeat of it is known. */
-  private close({ key, source }: DeploymentRecord, outcome: DeploymentOutcome): void {
-    this.deps.store.putDeployment({ key, source, document: null, stage: 'ENDED', outcome });
-    this.deps.store.owe(outcome);
-  }
-
   /** Starts what ran before. One component that cannot start (its recipe is lost) does not keep the others from it. */
   private async boot(): Promise<void> {
-    const { store, lifecycle } = this.deps;
+    const { store, lifecycle, log } = this.deps;
     try {
-      await this.ready(store.components());
+      await this.stages.ready(store.components());
     } catch (error) {
       // A port that is taken must not keep the components from running that do not need it.
       this.stopping.signal.throwIfAborted();
-      this.deps.log.error('what is built in cannot start', { reason: messageOf(error) });
+      log.error('what is built in cannot start', { reason: messageOf(error) });
     }
-    lifecycle.apply((await this.load(store.components())).specs);
-  }
-
-  /** Returns when components may start; never when the runtime starts again, until it is stopped. */
-  private async ready(set: ComponentSet): Promise<void> {
-    const { signal } = this.stopping;
-    if ((await this.deps.beforeBringUp(set)) === 'go') return;
-    await new Promise<void>((_, reject) => {
-      if (signal.aborted) reject(signal.reason);
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    });
-  }
-
-  private async load(set: ComponentSet): Promise<BuiltSpecs> {
-    const recipes = new Map<string, () => Recipe | undefined>();
-    for (const { name, version } of set.values()) {
-      try {
-        const found = await this.deps.files.recipe(name, version);
-        recipes.set(name, () => found?.recipe);
-      } catch (error) {
-        recipes.set(name, () => {
-          throw error;
-        });
-      }
-    }
-    const built = buildSpecs(
-      set,
-      this.deps.specContext((name) => recipes.get(name)?.()),
-    );
-    this.unable = [...built.failed].map(([name, error]) => {
-      const version = set.get(name)?.version ?? '';
-      const reason = messageOf(error);
-      this.deps.log.error('a component cannot start', { component: name, version, reason });
-      return { name, version, state: 'BROKEN', statusCodes: ['INSTALL_IO_ERROR'], reason, changedAt: 0 };
-    });
-    return built;
+    lifecycle.apply((await this.loader.load(store.components())).specs);
   }
 
   private async run(): Promise<void> {
     const { signal } = this.stopping;
-    await this.boot();
+    const { store, builds, nucleus } = this.deps;
+    const begun = nextDeployment(store.openDeployments());
+    // The end of the deployment that brought this build is in the store; that it stays may not be recorded yet.
+    if (begun?.change?.runtime === undefined) builds.confirm(nucleus.version);
+    if (begun === undefined || !this.stages.leavesComponents(begun)) await this.boot();
     while (!signal.aborted) {
       const woken = new Promise<void>((resolve) => {
         this.wake = resolve;
       });
-      const record = nextDeployment(this.deps.store.openDeployments());
+      const record = nextDeployment(store.openDeployments());
       if (record === undefined) {
         await woken;
         continue;
@@ -202,14 +145,7 @@ export class DeploymentRunner {
         await this.step(record);
       } catch (error) {
         if (signal.aborted) return;
-        // A bug or a broken disk: say so and end this deployment rather than spin on it.
-        this.deps.log.error('deployment step failed', {
-          deployment: record.key,
-          stage: record.stage,
-          reason: messageOf(error),
-        });
-        const detailedStatus = record.change === undefined ? 'FAILED_NO_STATE_CHANGE' : 'FAILED_UNABLE_TO_ROLLBACK';
-        this.end(record, undefined, { status: 'FAILED', detailedStatus, failure: record.failure ?? failureOf(error) });
+        throw error;
       }
     }
   }
@@ -220,18 +156,33 @@ export class DeploymentRunner {
       document = documentOf(record, this.deps.store);
     } catch (error) {
       const failure = failureOf(error);
-      this.end(record, undefined, { status: 'FAILED', detailedStatus: 'FAILED_NO_STATE_CHANGE', failure });
+      this.journal.end(record, undefined, { status: 'FAILED', detailedStatus: 'FAILED_NO_STATE_CHANGE', failure });
       return;
     }
+    try {
+      await this.stage(record, document);
+    } catch (error) {
+      this.stopping.signal.throwIfAborted();
+      // A bug or a broken disk: say so, and go back or end this deployment rather than spin on it.
+      const { key, stage } = record;
+      this.deps.log.error('deployment step failed', { deployment: key, stage, reason: messageOf(error) });
+      await this.stages.recover(this.deps.store.deployment(key) ?? record, document, error);
+    }
+  }
+
+  private async stage(record: DeploymentRecord, document: DeploymentDocument): Promise<void> {
     switch (record.stage) {
       case 'QUEUED':
         return this.begin(record, document);
       case 'PREPARING':
         return this.prepare(record, document);
+      case 'BOOTSTRAPPING':
+      case 'ROLLBACK_BOOTSTRAPPING':
+        return this.stages.bootstrap(record, document);
       case 'APPLYING':
-        return this.apply(record, document);
+        return this.stages.apply(record, document);
       case 'ROLLING_BACK':
-        return this.rollBack(record, document);
+        return this.stages.rollBack(record, document);
       case 'ENDED':
         return;
     }
@@ -240,7 +191,7 @@ export class DeploymentRunner {
   private begin(record: DeploymentRecord, document: DeploymentDocument): void {
     const { store } = this.deps;
     if (record.source.kind === 'job' && isStale(document, store.groups().get(groupOf(document)))) {
-      this.end(record, document, { status: 'REJECTED', detailedStatus: 'REJECTED', failure: staleFailure });
+      this.journal.end(record, document, { status: 'REJECTED', detailedStatus: 'REJECTED', failure: staleFailure });
       return;
     }
     store.transaction(() => {
@@ -253,7 +204,7 @@ export class DeploymentRunner {
   }
 
   private async prepare(record: DeploymentRecord, document: DeploymentDocument): Promise<void> {
-    const { store, lifecycle } = this.deps;
+    const { store, nucleus, onReplaced } = this.deps;
     const abort = new AbortController();
     this.preparing = { key: record.key, abort };
     let tried: readonly string[] = [];
@@ -261,152 +212,96 @@ export class DeploymentRunner {
       const signal = AbortSignal.any([abort.signal, this.stopping.signal]);
       const current = store.components();
       const deps = await withLocalComponents(this.deps, record);
-      const { setOver, groups } = await prepare(document, current, store.groups(), deps, signal, (versions) => {
-        tried = versions;
-      });
+      const { setOver, groups, runtime } = await prepare(
+        document,
+        current,
+        store.groups(),
+        deps,
+        signal,
+        (versions) => {
+          tried = versions;
+        },
+      );
+      const bootstrap = await this.bootstrapTasks(current, setOver(current));
+      const startsAgain = bootstrap.length > 0 || runtime !== undefined;
+      await this.agree(document, startsAgain, setOver, signal);
       signal.throwIfAborted();
-      const broken = [...lifecycle.statuses(), ...this.unable].filter(({ state }) => state === 'BROKEN');
       // As it is now: components may have written their configuration while everything was prepared.
       const previous = store.components();
-      const change = { previous: [...previous.values()], brokenBefore: broken.map(({ name }) => name), groups };
+      const set = setOver(previous);
+      const rollsBack = startsAgain || switchesCloud(previous, set, nucleus.component);
+      const change: Change = {
+        previous: [...previous.values()],
+        brokenBefore: this.broken(),
+        groups,
+        ...(bootstrap.length === 0 ? {} : { bootstrap }),
+        ...(runtime === undefined ? {} : { runtime: { from: nucleus.version, to: runtime } }),
+        ...(rollsBack ? { rollsBack } : {}),
+      };
       store.transaction(() => {
-        store.replaceComponents(setOver(previous));
-        store.putDeployment({ ...record, stage: 'APPLYING', change });
+        store.replaceComponents(set);
+        store.putDeployment({ ...record, stage: startsAgain ? 'BOOTSTRAPPING' : 'APPLYING', change });
       });
-      this.deps.onReplaced(previous);
+      onReplaced(previous);
     } catch (error) {
       // Cancelled: `arrive` has ended it already. Stopping: the journal says PREPARING, the next start begins it again.
       if (abort.signal.aborted || this.stopping.signal.aborted) return;
       const failure = failureOf(error);
-      this.end(record, document, { status: 'FAILED', detailedStatus: 'FAILED_NO_STATE_CHANGE', failure });
-      await this.tidy(store.components().values(), tried);
+      this.journal.end(record, document, { status: 'FAILED', detailedStatus: 'FAILED_NO_STATE_CHANGE', failure });
+      await this.stages.tidy(store.components().values(), tried);
     } finally {
       this.preparing = undefined;
     }
   }
 
-  private async apply(record: DeploymentRecord, document: DeploymentDocument): Promise<void> {
-    const { store, lifecycle } = this.deps;
-    const { change } = record;
-    if (change === undefined) throw new Error('a deployment that is being applied has no change');
-    const set = store.components();
-    const failure = await this.bringUp(set);
-    if (failure === undefined) {
-      await lifecycle.prune(new Set(set.keys()));
-      this.stopping.signal.throwIfAborted();
-      this.end(record, document, { status: 'SUCCEEDED', detailedStatus: 'SUCCESSFUL', groups: change.groups });
-      await this.tidy(set.values(), change.previous.map(nameAndVersion));
-      return;
-    }
-    if (document.failureHandlingPolicy === 'DO_NOTHING') {
-      // Everything is left as it is, so what was to be removed still runs.
-      const all = [...store.components().values(), ...change.previous.filter(({ name }) => !set.has(name))];
-      const { groups } = change;
-      const detailedStatus = 'FAILED_ROLLBACK_NOT_REQUESTED';
-      this.end(record, document, { status: 'FAILED', detailedStatus, failure, groups, set: all });
-      await this.tidy(all, change.previous.map(nameAndVersion));
-      return;
-    }
-    this.deps.log.warn('deployment failed, rolling back', { deployment: record.key, reason: failure.cause });
-    const tried = [...set.values()].map(nameAndVersion);
-    const failed = store.components();
-    store.transaction(() => {
-      store.replaceComponents(change.previous);
-      store.putDeployment({ ...record, stage: 'ROLLING_BACK', failure, change: { ...change, tried } });
-    });
-    this.deps.onReplaced(failed);
+  private async bootstrapTasks(
+    before: ComponentSet,
+    after: readonly SetEntry[],
+  ): Promise<Change['bootstrap'] & object> {
+    const wanted = await this.loader.read(new Map(after.map((entry) => [entry.name, entry])));
+    return bootstrapTasks((await this.loader.read(before)).specs, wanted.specs);
   }
 
-  /** Applies a set and waits until all of it runs; returns why it does not. */
-  private async bringUp(set: ComponentSet): Promise<Failure | undefined> {
-    const { signal } = this.stopping;
+  private broken(): readonly string[] {
+    const statuses = [...this.deps.lifecycle.statuses(), ...this.loader.unloadable()];
+    return statuses.filter(({ state }) => state === 'BROKEN').map(({ name }) => name);
+  }
+
+  /** Waits until the components that asked to be heard let the update happen, and call their new configurations valid. */
+  private async agree(
+    document: DeploymentDocument,
+    isGgcRestarting: boolean,
+    setOver: (current: ComponentSet) => readonly SetEntry[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { store, updates, validators, timers, log, limits } = this.deps;
+    const { deploymentId, componentUpdatePolicy: policy, configurationValidationPolicy } = document;
+    const asks = policy.action === 'NOTIFY_COMPONENTS';
     try {
-      await this.ready(set);
-      const { specs, failed } = await this.load(set);
-      for (const error of failed.values()) throw error;
-      this.deps.lifecycle.apply(specs);
-      const outcome = await this.deps.lifecycle.settled(new Set(specs.keys()), signal);
-      signal.throwIfAborted();
-      return outcome.ok ? undefined : brokenFailure(outcome.broken, (name) => set.get(name)?.arn);
+      if (asks) {
+        const deps = { subscribers: updates, timers, log, limitMs: limits().deferralMs };
+        await awaitConsent({ deploymentId, isGgcRestarting }, policy.timeout * 1000, deps, signal);
+      }
+      const before = store.components();
+      const after = new Map(setOver(before).map((entry) => [entry.name, entry]));
+      const changes = configurationChanges(before, after);
+      const timeoutMs = configurationValidationPolicy.timeout * 1000;
+      await validateConfigurations(changes, deploymentId, timeoutMs, validators, timers, signal);
     } catch (error) {
-      signal.throwIfAborted();
-      return failureOf(error);
-    }
-  }
-
-  /** Brings back the set before, as far as it ran: what was BROKEN, and what needs it, is not waited for. */
-  private async rollBack(record: DeploymentRecord, document: DeploymentDocument): Promise<void> {
-    const { store, lifecycle } = this.deps;
-    const set = store.components();
-    await this.ready(set);
-    const { specs, failed } = await this.load(set);
-    lifecycle.apply(specs);
-    const before = record.change?.brokenBefore ?? [];
-    const tolerated = withHardDependers(before, specs);
-    const awaited = new Set([...specs.keys()].filter((name) => !tolerated.has(name)));
-    const outcome = await lifecycle.settled(awaited, this.stopping.signal);
-    await lifecycle.prune(new Set(set.keys()));
-    this.stopping.signal.throwIfAborted();
-    const restored = outcome.ok && [...failed.keys()].every((name) => tolerated.has(name));
-    const detailedStatus = restored ? 'FAILED_ROLLBACK_COMPLETE' : 'FAILED_UNABLE_TO_ROLLBACK';
-    this.end(record, document, {
-      status: 'FAILED',
-      detailedStatus,
-      ...(record.failure === undefined ? {} : { failure: record.failure }),
-    });
-    await this.tidy(set.values(), record.change?.tried ?? []);
-  }
-
-  private end(record: DeploymentRecord, document: DeploymentDocument | undefined, end: End): void {
-    const { store, log } = this.deps;
-    const { groups, set, ...told } = end;
-    const { configurationArn, deploymentId } = document ?? {};
-    const ignoredConfiguration =
-      end.status === 'SUCCEEDED' || set !== undefined ? overruledBy(deploymentId, store.components()) : undefined;
-    if (ignoredConfiguration !== undefined)
-      log.warn('merged values lost to newer ones on the device', {
-        deployment: record.key,
-        configuration: ignoredConfiguration,
-      });
-    store.transaction(() => {
-      if (groups !== undefined) store.replaceGroups(groups);
-      if (set !== undefined) store.replaceComponents(set);
-      this.close(record, {
-        source: record.source,
-        ...told,
-        ...(ignoredConfiguration === undefined ? {} : { ignoredConfiguration }),
-        ...(deploymentId === undefined ? {} : { deploymentId }),
-        ...(configurationArn === undefined ? {} : { configurationArn }),
-      });
-    });
-    const { status, detailedStatus, failure } = end;
-    const reason = failure ? { reason: failure.cause } : {};
-    log.info('deployment ended', { deployment: record.key, status, detailedStatus, ...reason });
-    this.deps.onOwed();
-  }
-
-  /**
-   * Deletes component versions but those of the set and of `more`. After failures too, or the disk fills up with what never ran.
-   * What it cannot delete costs disk space, no more.
-   */
-  private async tidy(set: Iterable<SetEntry>, more: readonly string[]): Promise<void> {
-    try {
-      await this.deps.files.prune(new Set([...[...set].map(nameAndVersion), ...more]));
-    } catch (error) {
-      this.deps.log.warn('old component versions are left on disk', { reason: messageOf(error) });
+      // Discarded, and those who were told of it must not wait for it.
+      if (asks) updates.tellDone(deploymentId);
+      throw error;
     }
   }
 }
 
-/** `com.example.App: /a, /b` for each component where the deployment lost; undefined when it lost nowhere. */
-function overruledBy(deploymentId: string | undefined, set: ComponentSet): string | undefined {
-  const texts = [...set.values()].flatMap(({ name, overruled = [] }) => {
-    const pointers = overruled.filter((key) => key.deploymentId === deploymentId).map(({ pointer }) => pointer);
-    return pointers.length === 0 ? [] : [`${name}: ${pointers.join(', ')}`];
-  });
-  return texts.length === 0 ? undefined : texts.join('; ');
-}
-
-function nameAndVersion({ name, version }: SetEntry): string {
-  return `${name}@${version}`;
+/** True when the runtime is to talk to another cloud after it, where nobody may be able to take back what fails. */
+function switchesCloud(before: ComponentSet, after: readonly SetEntry[], nucleus: string): boolean {
+  const endpoints = (entry: SetEntry | undefined) =>
+    Object.entries(entry === undefined ? {} : toJson(entry.configuration))
+      .filter(([key]) => /^(iotDataEndpoint|iotCredEndpoint)$/i.test(key))
+      .map(([key, value]) => `${key.toLowerCase()} ${JSON.stringify(value)}`)
+      .sort()
+      .join();
+  return endpoints(before.get(nucleus)) !== endpoints(after.find(({ name }) => name === nucleus));
 }

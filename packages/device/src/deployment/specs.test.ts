@@ -110,11 +110,6 @@ describe('what cannot run', () => {
   test.each<readonly [string, JsonObject, string]>([
     ['has no manifest here', { Manifests: [{ Platform: { os: 'windows' } }] }, 'LOCAL_RECIPE_NOT_FOUND: App 1.0.0'],
     [
-      'has a bootstrap step',
-      { Manifests: [{ Lifecycle: { bootstrap: 'reboot' } }] },
-      'COMPONENT_BOOTSTRAP_ERROR: App 1.0.0',
-    ],
-    [
       'has a bad pointer',
       { Manifests: [{ Lifecycle: { Run: '{configuration:n}' } }] },
       'CONFIG_INTERPOLATE_ERROR: the JSON pointer of {configuration:n}',

@@ -1,7 +1,7 @@
 import { Fault } from '@greensward/kit';
 import { toJson } from '@greensward/model/configuration';
 import { type ComponentVariables, interpolateLifecycle } from '@greensward/model/interpolate';
-import { effectiveLifecycle, lifecycleSteps, type Recipe, selectManifest } from '@greensward/model/recipe';
+import { effectiveLifecycle, type Recipe, selectManifest } from '@greensward/model/recipe';
 import type { ComponentPaths } from '../components/components.ts';
 import type { ComponentSpec } from '../lifecycle/lifecycle.ts';
 import type { ComponentSet, SetEntry } from '../store/records.ts';
@@ -26,8 +26,8 @@ export interface SpecContext {
  * The component as it is to run.
  *
  * @throws Fault `LOCAL_RECIPE_NOT_FOUND` without a recipe or a manifest for this platform, `CONFIG_INTERPOLATE_ERROR` for a bad
- * variable, `COMPONENT_BOOTSTRAP_ERROR` for a bootstrap step and `CUSTOM_PLUGIN_NOT_SUPPORTED` for a component that only the Java
- * nucleus can run: this runtime would report as done what it did not do.
+ * variable and `CUSTOM_PLUGIN_NOT_SUPPORTED` for a component that only the Java nucleus can run: this runtime would report as done
+ * what it did not do.
  */
 function buildSpec(entry: SetEntry, set: ComponentSet, context: SpecContext): ComponentSpec {
   const recipe = requireRecipe(entry, context);
@@ -57,12 +57,6 @@ function buildSpec(entry: SetEntry, set: ComponentSet, context: SpecContext): Co
     thingName: context.thingName,
   });
   for (const placeholder of interpolated.unresolved) context.onUnresolved(entry.name, placeholder);
-  if (lifecycleSteps(interpolated.value).bootstrap !== undefined) {
-    throw new Fault(
-      'COMPONENT_BOOTSTRAP_ERROR',
-      `${entry.name} ${entry.version} has a Bootstrap step, which this runtime does not run yet`,
-    );
-  }
   const paths = context.paths(entry.name, entry.version);
   const user = entry.runWith?.posixUser ?? context.defaultUser;
   const limits = entry.runWith?.systemResourceLimits;

@@ -233,6 +233,18 @@ describe('changes', () => {
     expect(bench.state('a')).toBe('RUNNING');
   });
 
+  test('case 27: what an Install broke works again after a start of the runtime with one that works', async () => {
+    const bench = new LifecycleBench();
+    bench.platform.scripts.set('bad', (run) => run.exit(1));
+    await bench.apply(spec('a', { Install: 'bad', Run: 'serve' }));
+    expect(bench.state('a')).toBe('BROKEN');
+    await bench.lifecycle.stop();
+    const next = new LifecycleBench();
+    next.platform.scripts.set('serve', () => {});
+    await next.apply(spec('a', { Install: 'good', Run: 'serve' }));
+    expect(next.state('a')).toBe('RUNNING');
+  });
+
   test('case 43: components that are not given stay as they are until they are pruned, then run Uninstall', async () => {
     const bench = serving();
     await bench.apply(spec('a', { Run: 'serve a', Uninstall: 'remove' }), spec('b', { Run: 'serve b' }));

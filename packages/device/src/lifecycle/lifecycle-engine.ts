@@ -1,7 +1,8 @@
 import { type Clock, Fault, type Log, type Timers } from '@greensward/kit';
-import type { Leftover, Platform } from '../platform/platform.ts';
+import type { Leftover, Platform, ScriptProcess } from '../platform/platform.ts';
+import { runBootstrap } from './bootstrap-step.ts';
 import type { ComponentLine } from './component-logs.ts';
-import type { ComponentSpec, ComponentStatus, Lifecycle, Outcome } from './lifecycle.ts';
+import type { BootstrapOutcome, ComponentSpec, ComponentStatus, Lifecycle, Outcome } from './lifecycle.ts';
 import { type DependencyGraph, dependenciesFirst, dependersFirst } from './order.ts';
 import { reactionTo } from './restart.ts';
 import type { TildeFolders } from './script-steps.ts';
@@ -47,6 +48,7 @@ class LifecycleEngine implements Lifecycle {
   readonly #watches = new Set<() => void>();
   /** To be pruned, and not wanted again since. */
   readonly #unwanted = new Set<string>();
+  readonly #bootstrapping = new Set<ScriptProcess>();
   #stopped: Promise<void> | undefined;
   /** While components are replaced, dependencies are not judged yet: some of the new ones are not there. */
   #applying = false;
@@ -89,17 +91,20 @@ class LifecycleEngine implements Lifecycle {
     }
   }
 
-  async prune(keep: ReadonlySet<string>): Promise<void> {
+  async prune(keep: ReadonlySet<string>, limitMs?: number): Promise<void> {
     const graph = this.#graph((name) => !keep.has(name));
     for (const name of graph.keys()) this.#unwanted.add(name);
+    const limit = this.#limit(limitMs, [...graph.keys()]);
     await dependersFirst(graph, async (name) => {
       const supervisor = this.#supervisors.get(name);
       if (supervisor === undefined || !this.#unwanted.delete(name)) return;
+      if (limit.isOver()) supervisor.force();
       supervisor.dispatch({ kind: 'request', request: 'uninstall' });
       await this.#until(() => !supervisor.machine.closing || isIdle(supervisor.machine));
       // It may have been wanted again meanwhile, and while the runtime stops it is left to that.
       if (supervisor.machine.closing && supervisor.machine.state === 'UNINSTALLED') this.#supervisors.delete(name);
     });
+    limit.end();
     this.#changed();
   }
 
@@ -150,14 +155,69 @@ class LifecycleEngine implements Lifecycle {
     return () => this.#listeners.delete(listener);
   }
 
-  stop(): Promise<void> {
-    this.#stopped ??= dependersFirst(this.#graph(), async (name) => {
+  stop(limitMs?: number): Promise<void> {
+    this.#stopped ??= this.#stopAll(limitMs);
+    return this.#stopped;
+  }
+
+  async #stopAll(limitMs: number | undefined): Promise<void> {
+    const limit = this.#limit(limitMs, [...this.#supervisors.keys()]);
+    await dependersFirst(this.#graph(), async (name) => {
       const supervisor = this.#supervisors.get(name);
+      if (limit.isOver()) supervisor?.force();
       supervisor?.dispatch({ kind: 'request', request: 'close' });
       await this.#until(() => supervisor === undefined || isIdle(supervisor.machine));
       await supervisor?.endProcesses();
     });
-    return this.#stopped;
+    limit.end();
+  }
+
+  /** After `limitMs` what of `names` is being closed is cut short; what has its turn later is to be, too. */
+  #limit(limitMs: number | undefined, names: Iterable<string>): { isOver(): boolean; end(): void } {
+    let over = false;
+    const end =
+      limitMs === undefined
+        ? () => {}
+        : this.#options.timers.after(limitMs, () => {
+            over = true;
+            for (const name of names) {
+              const supervisor = this.#supervisors.get(name);
+              if (supervisor === undefined || !supervisor.machine.closing || isIdle(supervisor.machine)) continue;
+              this.#options.log.warn('a component does not stop in time and is killed', { component: name });
+              supervisor.force();
+            }
+          });
+    return { isOver: () => over, end };
+  }
+
+  bootstrap(spec: ComponentSpec, signal: AbortSignal): Promise<BootstrapOutcome> {
+    const { platform, timers, log, componentLog, shell = 'sh', graceMs = 5_000, tilde } = this.#options;
+    let own: ScriptProcess | undefined;
+    return runBootstrap(
+      spec,
+      {
+        platform,
+        timers,
+        log,
+        shell,
+        graceMs,
+        tilde,
+        write: componentLog(spec.name),
+        onProcess: (process) => {
+          if (own !== undefined) this.#bootstrapping.delete(own);
+          own = process;
+          if (own !== undefined) this.#bootstrapping.add(own);
+          this.#recordProcesses();
+        },
+      },
+      signal,
+    );
+  }
+
+  #recordProcesses(): void {
+    const bootstrapping = [...this.#bootstrapping].map(({ pid, startedAt }) => ({ pid, startedAt }));
+    const all = [...this.#supervisors.values()].flatMap((supervisor) => supervisor.leftovers);
+    this.#options.onProcesses?.([...all, ...bootstrapping]);
   }
 
   /** Limits are taken and kept, but not enforced: said once for each component, and again when they change. */
@@ -188,10 +248,7 @@ class LifecycleEngine implements Lifecycle {
         for (const listener of [...this.#listeners]) listener(status);
       },
       onHandled: () => this.#changed(),
-      onProcesses: () => {
-        const all = [...this.#supervisors.values()].flatMap((supervisor) => supervisor.leftovers);
-        this.#options.onProcesses?.(all);
-      },
+      onProcesses: () => this.#recordProcesses(),
     });
   }
 

@@ -46,6 +46,11 @@ export interface ComponentStatus {
 /** How waiting for components ended. */
 export type Outcome = { readonly ok: true } | { readonly ok: false; readonly broken: readonly ComponentStatus[] };
 
+/** How a bootstrap step ended: done, done and wanting a restart of the runtime or a reboot of the device, or not done. */
+export type BootstrapOutcome =
+  | { readonly kind: 'done' | 'restart' | 'reboot' }
+  | { readonly kind: 'failed'; readonly failure: { readonly code: string; readonly reason: string } };
+
 /**
  * Runs components: one supervisor each, all following one pure transition function. It knows nothing of deployments: it is
  * given the set that is to run, again and again, and makes the difference happen.
@@ -56,8 +61,11 @@ export interface Lifecycle {
    * says; BROKEN ones are reinstalled. Components that run but are not in `desired` are left running. Returns at once.
    */
   apply(desired: ReadonlyMap<string, ComponentSpec>): void;
-  /** Stops and forgets every component that is not in `keep`. */
-  prune(keep: ReadonlySet<string>): Promise<void>;
+  /**
+   * Stops and forgets every component that is not in `keep`. What has not ended after `limitMs` is killed without its Shutdown
+   * and Uninstall steps.
+   */
+  prune(keep: ReadonlySet<string>, limitMs?: number): Promise<void>;
   /** Waits until each named component is RUNNING or FINISHED for good, or one turned BROKEN after the last `apply`. */
   settled(names: ReadonlySet<string>, signal: AbortSignal): Promise<Outcome>;
   statuses(): readonly ComponentStatus[];
@@ -68,6 +76,15 @@ export interface Lifecycle {
   request(name: string, request: 'restart' | 'stop'): string | undefined;
   /** Returns the function that ends the subscription. */
   onChange(listener: (status: ComponentStatus) => void): () => void;
-  /** Stops everything, dependers before what they depend on. */
-  stop(): Promise<void>;
+  /**
+   * Stops everything for good, dependers before what they depend on. What has not ended after `limitMs` (of the first call) is
+   * killed without its Shutdown step.
+   */
+  stop(limitMs?: number): Promise<void>;
+  /**
+   * Runs the Bootstrap step of a component that is not running; works after `stop` too.
+   *
+   * @throws the signal's reason when it aborts, with nothing of the step running any more.
+   */
+  bootstrap(spec: ComponentSpec, signal: AbortSignal): Promise<BootstrapOutcome>;
 }

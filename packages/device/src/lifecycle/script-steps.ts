@@ -1,11 +1,11 @@
 import { constants } from 'node:os';
-import { Fault, messageOf } from '@greensward/kit';
+import { Fault, type Log, messageOf } from '@greensward/kit';
 import { type LifecycleStep, type LifecycleSteps, lifecycleSteps, type SkipIf } from '@greensward/model/recipe';
 import type { Platform, ProcessExit } from '../platform/platform.ts';
 import type { ComponentSpec } from './lifecycle.ts';
 import type { StepFailure } from './transition.ts';
 
-export type StepName = 'install' | 'startup' | 'run' | 'shutdown' | 'recover' | 'uninstall';
+export type StepName = 'bootstrap' | 'install' | 'startup' | 'run' | 'shutdown' | 'recover' | 'uninstall';
 
 /** One step of one version of a component, with all that its run needs: it stays as it is when the component changes. */
 export interface PreparedStep {
@@ -54,6 +54,27 @@ function record(variables: ReadonlyMap<string, string>): Record<string, string> 
   return Object.fromEntries(variables);
 }
 
+/**
+ * Gives the component's user what it works with: the work folder, and what is in the folders of its artifacts. Those stay the
+ * runtime's own, so that nobody puts other files there. A failure is not fatal: the files may be readable all the same, and a user
+ * that does not exist fails the step itself.
+ */
+export async function giveFiles(
+  spec: ComponentSpec,
+  platform: Pick<Platform, 'exists' | 'setOwner'>,
+  log: Log,
+  isStale: () => boolean,
+): Promise<void> {
+  const { workPath, artifactPaths = [], user, name } = spec;
+  for (const path of [workPath, ...artifactPaths]) {
+    if (user === undefined || isStale() || !platform.exists(path)) continue;
+    await platform.setOwner(path, user, path === workPath ? 'all' : 'contents').catch((error: unknown) => {
+      const reason = messageOf(error);
+      log.warn('files may not be accessible to the component', { component: name, path, reason });
+    });
+  }
+}
+
 /** Folders that `~` stands for in the operand of Skipif. */
 export interface TildeFolders {
   readonly home: string;
@@ -79,6 +100,7 @@ function withoutTilde(operand: string, tilde: TildeFolders): string {
 }
 
 const doing: Readonly<Record<StepName, string>> = {
+  bootstrap: 'bootstrapping',
   install: 'installing',
   startup: 'starting',
   run: 'running',

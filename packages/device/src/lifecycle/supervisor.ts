@@ -5,6 +5,7 @@ import type { ComponentSpec, ComponentStatus } from './lifecycle.ts';
 import {
   ComponentSteps,
   exitFailure,
+  giveFiles,
   invalidFailure,
   isSkipped,
   type PreparedStep,
@@ -55,6 +56,8 @@ export class Supervisor {
   #shutdown: PreparedStep | undefined;
   #cancelTimer: Cancel = () => {};
   #draining = false;
+  /** The time for stopping is over: no more scripts, and no grace. */
+  #forced = false;
   readonly #queue: LifecycleEvent[] = [];
   readonly #processes = new Set<ScriptProcess>();
   readonly #starting = new Set<Promise<ScriptProcess>>();
@@ -91,6 +94,7 @@ export class Supervisor {
 
   /** What the steps that begin from now on are. Requests nothing. */
   update(spec: ComponentSpec): void {
+    this.#forced = false;
     this.#spec = spec;
     this.#steps = new ComponentSteps(spec);
   }
@@ -169,7 +173,8 @@ export class Supervisor {
     },
     uninstall: async (generation) => {
       const more = { GREENGRASS_COMPONENT_VERSION: this.#spec.version };
-      const failure = await this.#foreground(this.#steps.prepare('uninstall', more), generation);
+      const uninstall = this.#forced ? undefined : this.#steps.prepare('uninstall', more);
+      const failure = await this.#foreground(uninstall, generation);
       this.#report('uninstall', failure);
       await this.endProcesses();
       this.dispatch({ kind: 'done', generation });
@@ -178,16 +183,8 @@ export class Supervisor {
 
   async #install(generation: number): Promise<void> {
     await this.endProcesses();
-    const { workPath, artifactPaths = [], user, name } = this.#spec;
-    for (const path of [workPath, ...artifactPaths]) {
-      if (user === undefined || this.#isStale(generation) || !this.#deps.platform.exists(path)) continue;
-      // The folder of the artifacts stays the runtime's own: nobody is to put other files there.
-      await this.#deps.platform.setOwner(path, user, path === workPath ? 'all' : 'contents').catch((error: unknown) => {
-        // Not fatal: the files may be readable all the same, and a user that does not exist fails the step itself.
-        const reason = messageOf(error);
-        this.#deps.log.warn('files may not be accessible to the component', { component: name, path, reason });
-      });
-    }
+    const { platform, log } = this.#deps;
+    await giveFiles(this.#spec, platform, log, () => this.#isStale(generation));
     const failure = await this.#foreground(this.#steps.prepare('install'), generation);
     if (failure?.code === 'INSTALL_TIMEOUT') await this.endProcesses();
     this.#report('install', failure);
@@ -236,7 +233,7 @@ export class Supervisor {
   }
 
   async #shutDown(generation: number): Promise<void> {
-    const failure = await this.#foreground(this.#shutdown, generation);
+    const failure = this.#forced ? undefined : await this.#foreground(this.#shutdown, generation);
     this.#shutdown = undefined;
     this.#report('shutdown', failure);
     await this.endProcesses();
@@ -288,11 +285,17 @@ export class Supervisor {
     }
   }
 
+  /** Cuts short a stop that takes too long: what runs is killed, and no script is started for it any more. */
+  force(): void {
+    this.#forced = true;
+    void this.endProcesses();
+  }
+
   /** Ends every process of the component, those included that are only being started. */
   async endProcesses(): Promise<void> {
     await Promise.allSettled([...this.#starting]);
     const processes = [...this.#processes];
-    await Promise.all(processes.map((process) => process.stop(this.#deps.graceMs)));
+    await Promise.all(processes.map((process) => process.stop(this.#forced ? 0 : this.#deps.graceMs)));
     for (const process of processes) this.#processes.delete(process);
     if (processes.length > 0) this.#deps.onProcesses();
   }

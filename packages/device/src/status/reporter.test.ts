@@ -342,6 +342,22 @@ describe('fleet status', () => {
     expect(bench.news().length).toBe(1);
   });
 
+  test('case 124: nothing is sent without a connection; with the next one comes the end of a deployment, and changes once', async () => {
+    const bench = await connected();
+    await bench.drop();
+    await bench.changes('App', 'ERRORED');
+    await bench.changes('App', 'RUNNING');
+    await bench.owe(job('j1', 'SUCCEEDED'));
+    await bench.timers.pass(600_000);
+    expect(bench.news()).toEqual([]);
+    await bench.connect();
+    expect(bench.news()).toEqual(['job j1 SUCCEEDED', 'THING_GROUP_DEPLOYMENT PARTIAL', 'RECONNECT PARTIAL']);
+    await bench.drop();
+    await bench.timers.pass(1000);
+    await bench.connect();
+    expect(bench.news()).toEqual([]);
+  });
+
   test('that is due every day is sent at the next connection, whatever else became due', async () => {
     const bench = await connected();
     await bench.drop();

@@ -12,7 +12,7 @@ import type {
 } from './records.ts';
 
 /** Version of the tables; a store of a newer runtime is refused, one of an older runtime is migrated. */
-const schemaVersion = 1;
+export const storeVersion = 1;
 
 const schema = `
   create table component (name text primary key, entry text not null) strict;
@@ -45,7 +45,7 @@ export interface DeviceStore {
   replaceGroups(groups: Readonly<Record<string, GroupRecord>>): void;
   /** Deployments that have not ended, in the order of their arrival. */
   openDeployments(): readonly DeploymentRecord[];
-  /** True while a deployment replaces components: one is APPLYING or ROLLING_BACK. */
+  /** True while a deployment replaces components: one has begun to, and has not ended. */
   isChanging(): boolean;
   deployment(key: string): DeploymentRecord | undefined;
   /** Deployments made on the device, open and ended, in the order of their arrival. */
@@ -179,7 +179,7 @@ export function openDeviceStore(file: string, options: StoreOptions = {}): Devic
     },
     openDeployments: () => rows("select record from deployment where stage <> 'ENDED' order by ordinal", 'record'),
     isChanging: () =>
-      sql("select 1 from deployment where stage in ('APPLYING', 'ROLLING_BACK') limit 1").get() !== undefined,
+      sql("select 1 from deployment where stage not in ('QUEUED', 'PREPARING', 'ENDED') limit 1").get() !== undefined,
     deployment: (key) => rows<DeploymentRecord>('select record from deployment where key = ?', 'record', key)[0],
     localDeployments: () => rows("select record from deployment where key like 'local/%' order by ordinal", 'record'),
     putDeployment(record) {
@@ -245,13 +245,13 @@ function openDatabase(file: string): DatabaseSync {
 
 function migrate(database: DatabaseSync, file: string): void {
   const version = Number(database.prepare('pragma user_version').get()?.['user_version']);
-  if (version > schemaVersion) {
+  if (version > storeVersion) {
     throw new Fault(
       'STORE_NEWER',
-      `${file} was written by a newer runtime (store version ${version}, this one knows ${schemaVersion})`,
+      `${file} was written by a newer runtime (store version ${version}, this one knows ${storeVersion})`,
     );
   }
-  if (version === 0) database.exec(`${schema} pragma user_version = ${schemaVersion};`);
+  if (version === 0) database.exec(`${schema} pragma user_version = ${storeVersion};`);
   const [check] = database.prepare('pragma quick_check(1)').all();
   if (check?.['quick_check'] !== 'ok')
     throw new Fault('STORE_CORRUPT', `${file} is damaged (${String(check?.['quick_check'])})`);

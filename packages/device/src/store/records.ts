@@ -60,16 +60,37 @@ export type DeploymentSource =
   | { readonly kind: 'local'; readonly deploymentId: string; readonly createdOn: number };
 
 /**
- * How far a deployment is. QUEUED and PREPARING have changed nothing; APPLYING and ROLLING_BACK have replaced the component set and
- * are finished after a restart; ENDED is history, kept so that a redelivery is recognised.
+ * How far a deployment is. QUEUED and PREPARING have changed nothing; all others but ENDED have replaced the component set and are
+ * finished after a restart. In the two BOOTSTRAPPING stages no component runs: bootstrap steps do, and then the runtime starts
+ * again. ENDED is history, kept so that a redelivery is recognised.
  */
-export type Stage = 'QUEUED' | 'PREPARING' | 'APPLYING' | 'ROLLING_BACK' | 'ENDED';
+export type Stage =
+  | 'QUEUED'
+  | 'PREPARING'
+  | 'BOOTSTRAPPING'
+  | 'APPLYING'
+  | 'ROLLBACK_BOOTSTRAPPING'
+  | 'ROLLING_BACK'
+  | 'ENDED';
+
+/** One bootstrap step of a deployment. STARTED: it may have run, in part or whole, and is run again; so steps must bear that. */
+export interface BootstrapTask {
+  readonly component: string;
+  readonly state: 'PENDING' | 'STARTED' | 'DONE';
+}
 
 /** Why a deployment failed, in the reference's vocabulary. */
 export interface Failure {
   readonly cause: string;
   readonly errorStack: readonly string[];
   readonly errorTypes: readonly string[];
+}
+
+/** The runtime replaces itself by another build. */
+export interface RuntimeChange {
+  /** The version that runs before it. */
+  readonly from: string;
+  readonly to: { readonly version: string; readonly file: string };
 }
 
 /** What applying a deployment changed, and what undoes it. */
@@ -79,6 +100,11 @@ export interface Change {
   readonly brokenBefore: readonly string[];
   /** The groups as they will be when it is committed. */
   readonly groups: Readonly<Record<string, GroupRecord>>;
+  /** Bootstrap steps of the set that is there now, in the order they run. */
+  readonly bootstrap?: readonly BootstrapTask[];
+  readonly runtime?: RuntimeChange;
+  /** A failure is rolled back, whatever the policy says: the runtime starts again for it, or has another cloud after it. */
+  readonly rollsBack?: true;
   /** While it rolls back: what was tried (`name@version`), kept on disk for another try. */
   readonly tried?: readonly string[];
 }
@@ -92,6 +118,8 @@ export interface DeploymentRecord {
   readonly stage: Stage;
   readonly change?: Change;
   readonly failure?: Failure;
+  /** Cancelled after it had replaced components: it goes back to what was there before. */
+  readonly cancelled?: true;
   /** How it ended, for a cloud that asks again for what it was told already. */
   readonly outcome?: DeploymentOutcome;
 }

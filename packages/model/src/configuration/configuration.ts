@@ -4,6 +4,8 @@ import { isJsonObject, type Json, type JsonObject } from '@greensward/kit';
 import { getOwn, sameJson, setOwn } from '../json-tools.ts';
 import { formatPointer, isIndex, parsePointer } from './pointer.ts';
 
+export { sameJson } from '../json-tools.ts';
+
 export { changedPaths, leavesOf, type PlacedLeaf } from './leaves.ts';
 export { formatPointer, parsePointer, valueAt } from './pointer.ts';
 export { formatSource, parseSource } from './source.ts';

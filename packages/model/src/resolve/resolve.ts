@@ -159,7 +159,7 @@ function disagreement(component: string, requirements: ReadonlyMap<string, strin
   return undefined;
 }
 
-/** The nucleus runs, no root asks for another, and a dependency does not accept it. */
+/** The nucleus runs, no root asks for another, and a dependency wants one that is more than a patch away: `~2.12.0` of 2.12.4. */
 function nucleusConflict(
   state: ResolveState,
   component: string,
@@ -167,7 +167,14 @@ function nucleusConflict(
 ): Conflict | undefined {
   const { nucleus } = state;
   if (nucleus?.component !== component || state.roots.some((root) => root.component === component)) return undefined;
-  const message = `${component} runs ${nucleus.version} and changes only when a deployment lists it, but it is required as ${describe(requirements)}`;
+  const patches = `~${/^\d+\.\d+/.exec(nucleus.version)?.[0] ?? nucleus.version}.0`;
+  const answered = state.answers.get(component)?.version;
+  const isPatch =
+    answered === undefined
+      ? [...requirements.values()].every((requirement) => compatible(requirement, patches))
+      : satisfies(answered, patches);
+  if (isPatch) return undefined;
+  const message = `${component} runs ${nucleus.version}, and only a deployment that lists it moves it by more than a patch, but it is required as ${describe(requirements)}`;
   return conflict('UNAUTHORIZED_NUCLEUS_MINOR_VERSION_UPDATE', message, component, requirements);
 }
 
@@ -247,6 +254,10 @@ function finish(state: ResolveState, graph: Graph): Resolved | Conflict {
     if (name === state.nucleus?.component || answer?.recipe.componentType === 'aws.greengrass.nucleus')
       nuclei.push(name);
   }
+  const nucleus = state.nucleus?.component;
+  const moved = nucleus !== undefined && state.answers.has(nucleus) ? graph.get(nucleus) : undefined;
+  const refused = moved && nucleusConflict(state, nucleus ?? '', moved);
+  if (refused !== undefined) return refused;
   const [first, second] = nuclei;
   if (first !== undefined && second !== undefined) {
     const message = `A deployment can have one nucleus, this one resolves to ${nuclei.join(' and ')}`;

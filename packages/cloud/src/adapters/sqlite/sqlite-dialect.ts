@@ -72,18 +72,24 @@ class SqliteDriver implements Driver {
   }
 }
 
+interface Prepared {
+  readonly statement: StatementSync;
+  /** Asked once: describing the columns takes longer than running a short query. */
+  readonly hasRows: boolean;
+}
+
 class SqliteConnection implements DatabaseConnection {
   readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #statements = new Map<string, Prepared>();
 
   constructor(database: DatabaseSync) {
     this.#database = database;
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const statement = this.#prepare(query.sql);
+    const { statement, hasRows } = this.#prepare(query.sql);
     const parameters = query.parameters.map(toSqlite);
-    if (statement.columns().length > 0) return { rows: rowsOf<R>(statement, parameters) };
+    if (hasRows) return { rows: rowsOf<R>(statement, parameters) };
     const { changes } = statement.run(...parameters);
     return { numAffectedRows: BigInt(changes), rows: [] };
   }
@@ -96,17 +102,18 @@ class SqliteConnection implements DatabaseConnection {
     this.#statements.clear();
   }
 
-  #prepare(text: string): StatementSync {
+  #prepare(text: string): Prepared {
     const known = this.#statements.get(text);
     if (known) return known;
     const statement = this.#database.prepare(text);
-    if (text.length > cachedLength) return statement;
-    this.#statements.set(text, statement);
+    const prepared = { statement, hasRows: statement.columns().length > 0 };
+    if (text.length > cachedLength) return prepared;
+    this.#statements.set(text, prepared);
     if (this.#statements.size > cachedStatements) {
       const [oldest] = this.#statements.keys();
       if (oldest !== undefined) this.#statements.delete(oldest);
     }
-    return statement;
+    return prepared;
   }
 }
 

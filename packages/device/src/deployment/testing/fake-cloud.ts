@@ -1,4 +1,4 @@
-import { Fault } from '@greensward/kit';
+import { Fault, type JsonObject } from '@greensward/kit';
 import type { Recipe } from '@greensward/model/recipe';
 import { highest } from '@greensward/model/version';
 import type { ComponentFiles } from '../../components/components.ts';
@@ -8,13 +8,22 @@ import type { DataPlane } from '../../uplink/data-plane.ts';
 /** Component versions that a test's cloud knows: name -> versions, each with its dependencies. */
 export type Catalogue = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, string>>>>>>;
 
-function recipeText(name: string, version: string, dependencies: Readonly<Record<string, string>>): string {
+function recipeText(
+  name: string,
+  version: string,
+  dependencies: Readonly<Record<string, string>>,
+  lifecycle: JsonObject | undefined,
+): string {
   return JSON.stringify({
     RecipeFormatVersion: '2020-01-25',
     ComponentName: name,
     ComponentVersion: version,
     ComponentType:
-      name === 'Plugin' || name.startsWith('aws.greengrass.') ? 'aws.greengrass.plugin' : 'aws.greengrass.generic',
+      name === 'aws.greengrass.Nucleus'
+        ? 'aws.greengrass.nucleus'
+        : name === 'Plugin' || name.startsWith('aws.greengrass.')
+          ? 'aws.greengrass.plugin'
+          : 'aws.greengrass.generic',
     ComponentConfiguration: { DefaultConfiguration: { from: `default of ${version}` } },
     ComponentDependencies: Object.fromEntries(
       Object.entries(dependencies).map(([dependency, requirement]) => [
@@ -22,14 +31,19 @@ function recipeText(name: string, version: string, dependencies: Readonly<Record
         { VersionRequirement: requirement },
       ]),
     ),
-    Manifests: [{ Lifecycle: { Run: `run ${version} {configuration:/from}` } }],
+    Manifests: [
+      name === 'aws.greengrass.Nucleus'
+        ? { Artifacts: [{ Uri: 'greengrass:device.mjs' }] }
+        : { Lifecycle: lifecycle ?? { Run: `run ${version} {configuration:/from}` } },
+    ],
   });
 }
 
-/** A data plane over a catalogue. `groups` are the device's thing groups. */
+/** A data plane over a catalogue. `groups` are the device's thing groups, `lifecycles` those of `name@version`. */
 export function fakeDataPlane(
   catalogue: Catalogue,
   groups: readonly string[] | 'denied',
+  lifecycles: ReadonlyMap<string, JsonObject> = new Map(),
 ): Pick<DataPlane, 'resolve' | 'thingGroups'> {
   return {
     thingGroups: async () => groups,
@@ -38,7 +52,12 @@ export function fakeDataPlane(
       const version = highest(Object.keys(versions), Object.values(requirements));
       if (version === undefined) throw new Fault('NO_AVAILABLE_COMPONENT_VERSION', `no usable version of ${name}`);
       const arn = `arn:aws:greengrass:us-east-1:000000000000:components:${name}:versions:${version}`;
-      return { name, version, arn, recipe: recipeText(name, version, versions[version] ?? {}) };
+      return {
+        name,
+        version,
+        arn,
+        recipe: recipeText(name, version, versions[version] ?? {}, lifecycles.get(`${name}@${version}`)),
+      };
     },
   };
 }

@@ -1,4 +1,11 @@
-import type { ComponentSpec, ComponentState, ComponentStatus, Lifecycle, Outcome } from '../../lifecycle/lifecycle.ts';
+import type {
+  BootstrapOutcome,
+  ComponentSpec,
+  ComponentState,
+  ComponentStatus,
+  Lifecycle,
+  Outcome,
+} from '../../lifecycle/lifecycle.ts';
 
 /**
  * A lifecycle whose components run at once; those for which `breaks` says so turn BROKEN, and what depends on them (HARD) waits
@@ -7,12 +14,18 @@ import type { ComponentSpec, ComponentState, ComponentStatus, Lifecycle, Outcome
 export class FakeLifecycle implements Lifecycle {
   readonly running = new Map<string, ComponentSpec>();
   readonly breaks: (spec: ComponentSpec) => boolean;
+  /** Components that stay INSTALLED. */
+  hangs: (spec: ComponentSpec) => boolean = () => false;
+  private stopped = false;
+  /** What a bootstrap step does. */
+  bootstraps: (spec: ComponentSpec) => Promise<BootstrapOutcome> = async () => ({ kind: 'done' });
 
   constructor(breaks: (spec: ComponentSpec) => boolean = () => false) {
     this.breaks = breaks;
   }
 
   apply(desired: ReadonlyMap<string, ComponentSpec>): void {
+    if (this.stopped) throw new Error('the lifecycle is stopped');
     for (const [name, spec] of desired) this.running.set(name, spec);
   }
 
@@ -47,11 +60,19 @@ export class FakeLifecycle implements Lifecycle {
   }
 
   async stop(): Promise<void> {
+    this.stopped = true;
     this.running.clear();
+  }
+
+  async bootstrap(spec: ComponentSpec, signal: AbortSignal): Promise<BootstrapOutcome> {
+    const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    aborted.catch(() => {});
+    return Promise.race([this.bootstraps(spec), aborted]);
   }
 
   private stateOf(spec: ComponentSpec): ComponentState {
     if (this.breaks(spec)) return 'BROKEN';
+    if (this.hangs(spec)) return 'INSTALLED';
     const hard = [...spec.dependencies].flatMap(([name, type]) => (type === 'HARD' ? [this.running.get(name)] : []));
     return hard.every((one) => one === undefined || this.stateOf(one) === 'RUNNING') ? 'RUNNING' : 'INSTALLED';
   }
