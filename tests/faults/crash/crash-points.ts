@@ -57,7 +57,7 @@ export async function visitCrashPoints(options: CrashOptions): Promise<CrashRepo
     const take = (recording: Recording, withKills: boolean) => {
       const { scenario, entries } = recording;
       const isWhole = scenario.name === 'small' || (all && scenario !== large);
-      const cuts = cutsOf(recording, bed.folder, isWhole ? [seed] : [seed, seed + 1, seed + 2]).map((cut) =>
+      const cuts = cutsOf(recording, bed.folder, isWhole && !all ? [] : [seed, seed + 1]).map((cut) =>
         powerCut(recording, cut),
       );
       const stops = withKills ? stopsOf(recording, bed.folder, all) : [];

@@ -30,7 +30,11 @@ export class DatabaseStates {
   }
 
   apply(entry: Entry): void {
-    if (entry.op === 'database') this.#main = Buffer.from(entry.data, 'base64');
+    if (entry.op === 'database') {
+      this.#main = Buffer.from(entry.data, 'base64');
+      this.#log = Buffer.alloc(0);
+      this.#durable = 0;
+    }
     if (entry.op !== 'commit') return;
     this.#log = Buffer.concat([this.#log.subarray(0, entry.from), Buffer.from(entry.data, 'base64')]);
     if (entry.synced && this.#isSynced) this.#durable = this.#log.length;

@@ -239,7 +239,8 @@ wrap(fs, 'closeSync', (original) => (fd: number) => {
 });
 
 // The database: what it writes itself is seen by what its log has grown by.
-const log = join(root, 'config', 'device.db-wal');
+const file = join(root, 'config', 'device.db');
+const log = `${file}-wal`;
 const logSize = () => raw.statSync(log, { throwIfNoEntry: false })?.size ?? 0;
 let logged = logSize();
 let synced = true;
@@ -255,13 +256,21 @@ function commit<T>(work: () => T): T {
 }
 /** The database is made with its first pragma; when it was there that changes nothing. */
 function make<T>(work: () => T): T {
-  const file = join(root, 'config', 'device.db');
   if ((raw.statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0) return work();
   const done = begin();
   const result = work();
   done({ op: 'database', data: raw.readFileSync(file, 'base64') });
   return result;
 }
+/** Whoever closes it moves its log into its main file. */
+wrap(DatabaseSync.prototype, 'close', (original, self) => () => {
+  if (!(self instanceof DatabaseSync) || self.location() !== file) return original();
+  const done = begin();
+  const result = original();
+  logged = logSize();
+  done({ op: 'database', data: raw.readFileSync(file, 'base64') });
+  return result;
+});
 let isTransaction = false;
 wrap(DatabaseSync.prototype, 'exec', (original) => (sql: string) => {
   const level = /^pragma synchronous = (\w+)$/.exec(sql)?.[1];

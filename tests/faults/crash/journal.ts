@@ -16,7 +16,7 @@ export type Operation =
   | { readonly op: 'folder'; readonly path: string; readonly mode: number }
   | { readonly op: 'link'; readonly path: string; readonly target: string }
   | { readonly op: 'mode'; readonly path: string; readonly mode: number }
-  /** The database was made: its main file, durable. */
+  /** The database was made, or closed: its main file, durable, and no log. */
   | { readonly op: 'database'; readonly data: string }
   /** A commit of the database: what was added to its log. */
   | { readonly op: 'commit'; readonly from: number; readonly data: string; readonly synced: boolean }
@@ -60,6 +60,6 @@ export function readJournal(file: string): Entry[] {
 export function describeEntry(entry: Entry): string {
   if (entry.op === 'spawn' || entry.op === 'kill') return `${entry.op} ${entry.what}`;
   if (entry.op === 'commit') return `commit of ${Buffer.from(entry.data, 'base64').length} bytes`;
-  if (entry.op === 'database') return 'the database is made';
+  if (entry.op === 'database') return 'the database is made or closed';
   return entry.op === 'rename' ? `rename ${entry.path} to ${entry.to}` : `${entry.op} ${entry.path}`;
 }

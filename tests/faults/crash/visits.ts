@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { seededChance } from '@greensward/testkit/chance';
 import { contentOf, type DatabaseImage, DatabaseStates, tornLogs, writeDatabase } from './database.ts';
@@ -102,7 +103,7 @@ export function stopsOf(recording: Recording, folder: string, all: boolean): { s
     database.apply(entry);
     const after = imageKey(disk.image('nothing'), []);
     isOwn ||= entry.op === 'commit' && contents.of(database.whole).includes(scenario.from ?? '');
-    const isTellable = ['commit', 'spawn', 'kill'].includes(entry.op);
+    const isTellable = ['commit', 'database', 'spawn', 'kill'].includes(entry.op);
     const isNothing = after === before && !isTellable && entry.op !== 'sync';
     before = after;
     if (isNothing || !isOwn) continue;
@@ -128,8 +129,7 @@ export class Contents {
   }
 
   of(image: DatabaseImage): string {
-    // The main file is made once and does not change.
-    const key = `${image.main.length} ${image.log.toString('latin1')}`;
+    const key = createHash('sha256').update(image.main).update(`${image.main.length}`).update(image.log).digest('hex');
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const place = join(this.#folder, `content-${process.pid}`);
