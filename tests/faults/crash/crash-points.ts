@@ -164,6 +164,7 @@ async function recordRelays(bed: TestBed, recordings: readonly Recording[], coun
         const scenario = { ...success.scenario, name: `relay after ${describeEntry(entry)}`, from: 'APPLYING' };
         slot.restore(scenario, base, { status: 'QUEUED', told: [] });
         await slot.start({ stop: { point: entry.point, when: 'after' } }).ended;
+        slot.completeJournal(base);
         relays.push(await recordRest(slot, scenario, base));
       },
     }),
@@ -212,6 +213,9 @@ async function recordRest(slot: Slot, scenario: Scenario, base: DiskImage): Prom
     await sleep(quietMs);
   }
   await device.kill();
+  // A journal that misses something would make disks that no power cut leaves.
+  const [missed] = slot.unwritten(base);
+  if (missed !== undefined) throw new Error(`the journal of ${scenario.name} misses ${JSON.stringify(missed)}`);
   return { scenario, base, entries: readJournal(slot.journal), moments: [...slot.moments] };
 }
 

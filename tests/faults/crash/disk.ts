@@ -282,7 +282,8 @@ export function readImage(folder: string, without: readonly string[]): Image {
       else if (found.isDirectory()) {
         image.set(at, { folderMode: found.mode & 0o7777 });
         walk(at);
-      } else image.set(at, { mode: found.mode & 0o7777, data: readFileSync(join(folder, at)) });
+        // A socket is nothing without its process.
+      } else if (found.isFile()) image.set(at, { mode: found.mode & 0o7777, data: readFileSync(join(folder, at)) });
     }
   };
   walk('');

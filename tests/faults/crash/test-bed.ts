@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -10,9 +19,10 @@ import { until } from '@greensward/testkit/until';
 import { deviceBundle } from '../../../packages/cli/src/device-bundle.ts';
 import { type DatabaseImage, writeDatabase } from './database.ts';
 import { type Image, readImage, writeImage } from './disk.ts';
-import { type FaultSettings, faultVariable, type Stop } from './journal.ts';
+import { type FaultSettings, faultVariable, type Operation, readJournal, type Stop } from './journal.ts';
 import { before, published, type Scenario } from './scenarios.ts';
 import { type Job, ScriptedCloud, type Told } from './scripted-cloud.ts';
+import { unfinishedOperations } from './unfinished.ts';
 
 const sources = createRequire(import.meta.url).resolve('@greensward/device/main');
 const faultLayer = pathToFileURL(join(import.meta.dirname, 'fault-layer.ts')).href;
@@ -90,6 +100,17 @@ export class Slot {
   /** The cloud came to know more: remembered with how far the device was. */
   remember(): void {
     this.moments.push({ at: this.journalSize, status: this.job.status, told: [...this.told] });
+  }
+
+  /** After a kill: writes down what was done and is not in the journal. */
+  completeJournal(base: DiskImage): void {
+    for (const operation of this.unwritten(base))
+      appendFileSync(this.journal, `${JSON.stringify({ point: 0, ...operation })}\n`);
+  }
+
+  /** How the disk differs from what the journal says of it. */
+  unwritten(base: DiskImage): Operation[] {
+    return unfinishedOperations(base.files, readJournal(this.journal), readImage(this.root, fixed));
   }
 
   get processes(): string[] {
