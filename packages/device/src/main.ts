@@ -4,7 +4,7 @@ import { appendFileSync, chmodSync, mkdirSync, readFileSync, renameSync, statSyn
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Fault, type JsonObject, type Log, messageOf } from '@greensward/kit';
-import { type LogLevel, lineLog, systemClock, systemIds, systemTimers } from '@greensward/kit/node';
+import { type LogLevel, lineLog, syncFolder, systemClock, systemIds, systemTimers } from '@greensward/kit/node';
 import { readDeviceConfig } from './configuration/read-device-config.ts';
 import { runtimeVersion } from './configuration/runtime-version.ts';
 import type { Restart } from './deployment/stages.ts';
@@ -97,6 +97,8 @@ async function main(): Promise<void> {
   const readConfig = (nucleus: JsonObject) => readDeviceConfig(text, { root, nucleus, version });
   const config = readConfig({});
   makeFolders(root);
+  // Or a power cut could take the store with its folder.
+  await syncFolder(root);
   let current: Nucleus | undefined;
   const log = openLog(root, () => levelOf((current?.config() ?? config).logging.level));
   const tls = await readTlsMaterial(config);

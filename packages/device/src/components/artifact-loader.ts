@@ -1,7 +1,7 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Fault } from '@greensward/kit';
-import { ensureFolder, syncFolder } from '@greensward/kit/node';
+import { ensureFolder, syncFile, syncFolder, syncTree } from '@greensward/kit/node';
 import type { Platform } from '../platform/platform.ts';
 import { type OpenOrigin, type OriginDeps, openOrigin } from './artifact-origin.ts';
 import type { ArtifactPlan, PlannedArtifact } from './artifact-plan.ts';
@@ -67,10 +67,29 @@ export async function loadArtifacts(
       either.throwIfAborted();
       const target = join(order.at.artifacts, artifact.fileName);
       await asIo('SET_PERMISSION_ERROR', target, () => deps.platform.setPermission(target, artifact.permission));
+      // Also one that was here before: the runtime that loaded it may have died before it came so far.
+      await asIo('IO_WRITE_ERROR', target, () => syncFile(target));
       await unpack(deps, artifact, order, either);
     }
     await removeFolder(order.unfinished);
   });
+  await syncNames(deps, orders);
+}
+
+/**
+ * Makes durable where everything is, in one go: the names of recipes, artifacts, what was unpacked and work folders, and of the folders
+ * on the way to them. Until then a power cut may take any of it, and the deployment is prepared again.
+ */
+async function syncNames({ root, layout }: LoaderDeps, orders: readonly LoadOrder[]): Promise<void> {
+  const folders = new Set(orders.length === 0 ? [] : [layout.recipes, layout.work]);
+  for (const { at, plan } of orders) {
+    if (plan.files.length + plan.images.length > 0) folders.add(at.artifacts);
+    if (plan.files.some(({ unpack }) => unpack !== undefined)) folders.add(at.decompressed);
+  }
+  // What is added is gone through too. The root's own names are made durable at each start.
+  for (const folder of folders) if (dirname(folder) !== root) folders.add(dirname(folder));
+  for (const folder of folders)
+    if (await isThere(folder)) await asIo('IO_WRITE_ERROR', folder, () => syncFolder(folder));
 }
 
 async function makeFolders({ root, layout }: LoaderDeps, { at, unfinished }: LoadOrder): Promise<void> {
@@ -155,7 +174,8 @@ async function unpack(deps: LoaderDeps, artifact: PlannedArtifact, order: LoadOr
   await asIo('SET_PERMISSION_ERROR', temporary, () => platform.setPermission(temporary, artifact.permission));
   await asIo('IO_WRITE_ERROR', target, async () => {
     await ensureFolder(dirname(target));
+    // First: that it is there is the sign that it is complete.
+    await syncTree(temporary);
     await rename(temporary, target);
-    await syncFolder(dirname(target));
   });
 }

@@ -24,7 +24,8 @@ export interface ComponentFiles {
   /**
    * Downloads, verifies and unpacks every artifact of the manifests that fit the platform, of all components of a deployment, several
    * at once; what is there and right is kept, what is partly there is continued. Checks the disk space and the limit of the
-   * store for all of them before the first byte. After the first failure the others are ended, and that failure is thrown.
+   * store for all of them before the first byte. After the first failure the others are ended, and that failure is thrown. When it
+   * resolves, a power cut takes nothing any more of the components: recipes and imported artifacts that were put here before included.
    */
   fetchArtifacts(components: readonly ComponentSource[], signal: AbortSignal): Promise<void>;
   /**

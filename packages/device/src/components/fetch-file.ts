@@ -3,7 +3,6 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Fault } from '@greensward/kit';
-import { syncFolder } from '@greensward/kit/node';
 import type { OpenOrigin } from './artifact-origin.ts';
 import { asIo, errorCode, ioFault } from './io.ts';
 import { type RetryDeps, retrying } from './retrying.ts';
@@ -28,7 +27,7 @@ export function artifactSize(deps: RetryDeps, name: string, origin: OpenOrigin, 
   return retrying(deps, `asking for the size of ${name}`, signal, () => origin.size(signal));
 }
 
-/** Loads a file, or the rest of it, verifies it and moves it to its place. Durable when it resolves. */
+/** Loads a file, or the rest of it, verifies it and moves it to its place. What a power cut leaves of it is for the caller to make sure. */
 export async function fetchFile(deps: RetryDeps, file: FileToFetch, signal: AbortSignal): Promise<void> {
   await mkdir(dirname(file.part), { recursive: true, mode: 0o700 });
   for (let attempt = 1; ; attempt += 1) {
@@ -47,10 +46,7 @@ export async function fetchFile(deps: RetryDeps, file: FileToFetch, signal: Abor
     if (attempt === checksumAttempts) throw new Fault('ARTIFACT_CHECKSUM_MISMATCH', problem);
     deps.log.warn('artifact does not match its digest, will be loaded again', { artifact: file.name, attempt });
   }
-  await asIo('IO_WRITE_ERROR', file.target, async () => {
-    await rename(file.part, file.target);
-    await syncFolder(dirname(file.target));
-  });
+  await asIo('IO_WRITE_ERROR', file.target, () => rename(file.part, file.target));
 }
 
 /** What of the part file is hashed. Always a beginning of it, or what is on disk is hashed anew. */
@@ -78,10 +74,7 @@ async function downloadRest(file: FileToFetch, progress: Progress, signal: Abort
       overflow = await copy(bytes, writer, file.size, signal, progressed);
     }
     // What came is kept and continued, unless it cannot be a beginning of the file.
-    if (!overflow && progress.bytes === file.size) {
-      await asIo('IO_WRITE_ERROR', file.part, () => part.sync());
-      return;
-    }
+    if (!overflow && progress.bytes === file.size) return;
   } finally {
     await part.close();
   }

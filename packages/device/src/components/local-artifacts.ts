@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
-import { copyFile, lstat, open, realpath, rename } from 'node:fs/promises';
+import { chmod, copyFile, lstat, realpath, rename } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { Fault, messageOf } from '@greensward/kit';
-import { ensureFolder, syncFolder } from '@greensward/kit/node';
+import { ensureFolder } from '@greensward/kit/node';
 import type { PlannedArtifact } from './artifact-plan.ts';
 import type { ComponentPaths } from './components.ts';
 import { removeFolder } from './folders.ts';
@@ -36,15 +36,8 @@ export async function importArtifact(artifact: PlannedArtifact, from: LocalImpor
     await ensureFolder(dirname(part), 0o700);
     await removeFolder(part);
     await copyFile(source, part, constants.COPYFILE_EXCL);
-    const file = await open(part, 'r+');
-    try {
-      await file.chmod(0o600);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await chmod(part, 0o600);
     await rename(part, target);
-    await syncFolder(dirname(target));
   });
 }
 

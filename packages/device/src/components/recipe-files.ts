@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Fault, isJsonObject, type Json, messageOf } from '@greensward/kit';
-import { ensureFolder, writeFileAtomic } from '@greensward/kit/node';
+import { ensureFolder, replaceFile } from '@greensward/kit/node';
 import { formatRecipe, parseRecipe, type Recipe } from '@greensward/model/recipe';
 import type { ComponentFiles, ComponentSource } from './components.ts';
 import { listFolder, removeFolder } from './folders.ts';
@@ -100,7 +100,7 @@ async function readText(path: string): Promise<string | undefined> {
 }
 
 async function writeIfChanged(path: string, text: string): Promise<void> {
-  if ((await readText(path)) !== text) await writeFileAtomic(path, text);
+  if ((await readText(path)) !== text) await replaceFile(path, text);
 }
 
 function parseStored(text: string, path: string): Recipe {

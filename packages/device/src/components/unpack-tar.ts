@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { Fault, messageOf } from '@greensward/kit';
-import { syncFolder } from '@greensward/kit/node';
 import { leadsInside, passesLink } from './archive-links.ts';
 import { readTar, type TarEntry } from './tar-reader.ts';
 import type { UnpackLimits } from './unpack-zip.ts';
@@ -23,7 +22,7 @@ interface Contents {
 /**
  * Unpacks a TAR archive, gzipped or not, into `target`, a folder that does not exist yet. It is read twice: all names, sizes and
  * links are checked before the first byte is written. Symbolic links that lead inside are made, after all files; another name of
- * a file becomes a copy. Every file is on disk when it resolves; on any failure `target` is removed. Throws a Fault
+ * a file becomes a copy. The caller syncs it; on any failure `target` is removed. Throws a Fault
  * `IO_UNZIP_ERROR`.
  */
 export async function unpackTar(
@@ -34,30 +33,24 @@ export async function unpackTar(
 ): Promise<void> {
   try {
     const contents = await list(path, limits, signal);
-    const folders = new Set([target]);
-    const makeFolder = async (folder: string) => {
-      await mkdir(folder, { recursive: true, mode: 0o755 });
-      for (let at = folder; !folders.has(at); at = dirname(at)) folders.add(at);
-    };
+    const makeFolder = (folder: string) => mkdir(folder, { recursive: true, mode: 0o755 });
     await makeFolder(target);
     for (const folder of contents.folders) await makeFolder(join(target, folder));
     for await (const entry of readTar(await openArchive(path, signal))) {
       const name = pathOf(entry, limits.windows);
       if (entry.type !== 'file' || name === '') continue;
       await makeFolder(dirname(join(target, name)));
-      const file = createWriteStream(join(target, name), { flags: 'wx', mode: 0o600, flush: true });
+      const file = createWriteStream(join(target, name), { flags: 'wx', mode: 0o600 });
       await pipeline(entry.content, file, { signal });
     }
     for (const [name, of] of contents.copies) {
       await makeFolder(dirname(join(target, name)));
       await copyFile(join(target, of), join(target, name));
-      await syncFile(join(target, name));
     }
     for (const [name, to] of contents.links) {
       await makeFolder(dirname(join(target, name)));
       await symlink(to, join(target, name));
     }
-    for (const folder of folders) await syncFolder(folder);
   } catch (error) {
     await rm(target, { recursive: true, force: true });
     if (signal.aborted) throw signal.reason;
@@ -81,15 +74,6 @@ async function openArchive(path: string, signal: AbortSignal): Promise<AsyncIter
   bytes.on('error', (error) => plain.destroy(error));
   plain.on('close', () => bytes.destroy());
   return bytes.pipe(plain);
-}
-
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }
 
 async function list(path: string, limits: UnpackLimits, signal: AbortSignal): Promise<Contents> {

@@ -3,7 +3,6 @@ import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Fault, messageOf } from '@greensward/kit';
-import { syncFolder } from '@greensward/kit/node';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
 
 /** Bounds of one archive, against archives that grow without end. */
@@ -17,7 +16,7 @@ export interface UnpackLimits {
 
 /**
  * Unpacks an archive into `target`, a folder that does not exist yet. All names and sizes are checked before the first byte is
- * written. Every file is on disk when it resolves; on any failure `target` is removed. Throws a Fault `IO_UNZIP_ERROR`.
+ * written. The caller syncs it; on any failure `target` is removed. Throws a Fault `IO_UNZIP_ERROR`.
  */
 export async function unpackZip(
   path: string,
@@ -30,13 +29,11 @@ export async function unpackZip(
     // Backslashes become slashes, absolute names and `..` are refused by the reader; checkEntry does not rely on it.
     archive = await openPromise(path, { autoClose: false, lazyEntries: true, validateEntrySizes: true });
     const entries = await listEntries(archive, limits);
-    const folders = new Set([target]);
     await mkdir(target, { recursive: true, mode: 0o755 });
     for (const entry of entries) {
       signal.throwIfAborted();
-      await unpackEntry(archive, entry, target, folders, signal);
+      await unpackEntry(archive, entry, target, signal);
     }
-    for (const folder of folders) await syncFolder(folder);
   } catch (error) {
     await rm(target, { recursive: true, force: true });
     if (signal.aborted) throw signal.reason;
@@ -85,14 +82,12 @@ function checkEntry(entry: Entry, windows: boolean): void {
   }
 }
 
-async function unpackEntry(archive: ZipFile, entry: Entry, target: string, folders: Set<string>, signal: AbortSignal) {
+async function unpackEntry(archive: ZipFile, entry: Entry, target: string, signal: AbortSignal) {
   const path = join(target, ...entry.fileName.split('/'));
   const isFolder = entry.fileName.endsWith('/');
-  const folder = isFolder ? path : dirname(path);
-  await mkdir(folder, { recursive: true, mode: 0o755 });
-  for (let at = folder; !folders.has(at); at = dirname(at)) folders.add(at);
+  await mkdir(isFolder ? path : dirname(path), { recursive: true, mode: 0o755 });
   if (isFolder) return;
   const bytes = await archive.openReadStreamPromise(entry);
-  // `wx`: an archive that names a file twice is refused. `flush`: on disk before the stream closes.
-  await pipeline(bytes, createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true }), { signal });
+  // `wx`: an archive that names a file twice is refused.
+  await pipeline(bytes, createWriteStream(path, { flags: 'wx', mode: 0o600 }), { signal });
 }

@@ -1,7 +1,6 @@
-import { chmod, mkdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Ids } from '@greensward/kit';
-import { writeFileAtomic } from '@greensward/kit/node';
 
 /** How the command line on the device gets in: a token that only the user of the runtime can read, new at each start. */
 export interface CliAccess {
@@ -29,6 +28,9 @@ export async function writeCliAccess(root: string, socketPath: string, uid: numb
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { mode: 0o755 });
   await chmod(folder, 0o755);
-  await writeFileAtomic(file, JSON.stringify({ cli_auth_token: token, domain_socket_path: socketPath }), 0o600);
+  const content = JSON.stringify({ cli_auth_token: token, domain_socket_path: socketPath });
+  // Whole for whoever reads it, and not synced: no token outlives a power cut.
+  await writeFile(`${file}.tmp`, content, { mode: 0o600 });
+  await rename(`${file}.tmp`, file);
   return { token, principal: `greengrass-cli#user-${uid}`, close: () => rm(file, { force: true }) };
 }

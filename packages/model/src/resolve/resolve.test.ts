@@ -297,4 +297,50 @@ describe('resolve', () => {
     );
     expect(resolved).toBeGreaterThan(20);
   });
+
+  test('what it refuses names requirements that no version meets together; what is not found is in no version of the store', () => {
+    const disjoint = fc.dictionary(fc.constantFrom(...names), fc.constantFrom('1.x', '2.x', '>=3.0.0', '==1.1.0'), {
+      maxKeys: 2,
+    });
+    const contents = fc.record(
+      Object.fromEntries(
+        names.map((name) => [
+          name,
+          fc.dictionary(fc.constantFrom('1.0.0', '1.1.0', '2.0.0'), disjoint, { minKeys: 1 }),
+        ]),
+      ),
+    );
+    const numbers = [0, 1, 2, 3, 4];
+    const all = numbers.flatMap((a) => numbers.flatMap((b) => numbers.map((c) => `${a}.${b}.${c}`)));
+    const met = (versions: readonly string[], requirements: readonly string[]) =>
+      versions.filter((version) => requirements.every((text) => satisfies(version, text)));
+    let refused = 0;
+    let missing = 0;
+    fc.assert(
+      fc.property(contents, roots, (versions, wanted) => {
+        const { result, asked } = run(
+          versions,
+          wanted.map(([name, text]) => root(name, text)),
+        );
+        if (result === 'no version') {
+          missing++;
+          const { component = '', requirements = {} } = asked.at(-1) ?? {};
+          expect(met(Object.keys(versions[component] ?? {}), Object.values(requirements))).toEqual([]);
+        }
+        if (result === 'no version' || result.kind !== 'conflict') return;
+        if (result.code !== 'COMPONENT_VERSION_REQUIREMENTS_NOT_MET' || result.message.startsWith('No choice')) return;
+        refused++;
+        expect(met(all, Object.values(result.requirements))).toEqual([]);
+        // Of all of them the message names two that exclude each other.
+        const named =
+          / both (.+), required by (\S+), and (.+), required by (\S+)$/.exec(result.message)?.slice(1) ?? [];
+        const [one = '', first = '', other = '', second = ''] = named;
+        expect(result.requirements).toMatchObject({ [first]: one, [second]: other });
+        expect(met(all, [one, other])).toEqual([]);
+      }),
+      { numRuns: 500 },
+    );
+    expect(refused).toBeGreaterThan(20);
+    expect(missing).toBeGreaterThan(20);
+  });
 });
