@@ -1,5 +1,6 @@
 import { Fault } from '@greensward/kit';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { readDeviceConfig } from './read-device-config.ts';
 
 const complete = `---
@@ -201,6 +202,18 @@ describe('config.yaml of the reference nucleus', () => {
     expect(faultOf('just text').message).toMatch(/must be a map/);
     expect(faultOf('').context).toEqual({ key: 'system.rootPath' });
     expect(faultOf('a: &a\n  b: *a\n').message).toMatch(/too deeply/);
+  });
+
+  test('case 4: a key of a map where a text belongs, or the reverse, is refused by its whole name', () => {
+    const nested = changed('thingName: "core-01"', 'thingName: {name: "core-01"}');
+    expect(faultOf(nested).message).toBe('system.thingName: must be a text');
+    const flat = changed('mqtt:\n        version: "mqtt3"\n        port: 1884', 'mqtt: "mqtt3"');
+    expect(faultOf(flat).message).toBe(`${key('mqtt')}: must be a map`);
+  });
+
+  test('is JSON as well as YAML, whatever its name', () => {
+    const json = JSON.stringify(parse(complete));
+    expect(readDeviceConfig(json, {})).toEqual(readDeviceConfig(complete, {}));
   });
 
   test('file URIs become paths', () => {
