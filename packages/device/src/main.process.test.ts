@@ -127,7 +127,11 @@ describe('what cannot start ends at once with one line', () => {
   });
 
   const cases: readonly (readonly [what: string, text: RegExp, break_: () => void])[] = [
-    ['without a configuration', /config\.yaml cannot be read: make it with sward provision$/, () => {}],
+    [
+      'without a configuration',
+      /config\.yaml cannot be read: make it with sward provision, or write \{\} to it for a device without a cloud$/,
+      () => {},
+    ],
     [
       'a configuration that is not YAML',
       /^config\.yaml is not valid YAML/,

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Fault, type JsonObject, type Log, messageOf } from '@greensward/kit';
 import { type LogLevel, lineLog, systemClock, systemIds, systemTimers } from '@greensward/kit/node';
+import type { DeviceConfig } from './configuration/device-config.ts';
 import { readDeviceConfig } from './configuration/read-device-config.ts';
 import { runtimeVersion } from './configuration/runtime-version.ts';
 import type { Restart } from './deployment/stages.ts';
@@ -16,7 +17,7 @@ import { createLinuxPlatform } from './platform/linux/linux-platform.ts';
 import { createServiceNotifier } from './service-notifier.ts';
 import { storeVersion } from './store/device-store.ts';
 import type { ServiceEndpoints } from './uplink/aws-call.ts';
-import { readTlsMaterial } from './uplink/tls-material.ts';
+import { readTlsMaterial, type TlsMaterial } from './uplink/tls-material.ts';
 
 const logLimit = 10 * 1024 * 1024;
 /** After the command to reboot the operating system ends us within this time, or there was no reboot. */
@@ -78,14 +79,23 @@ function readConfigFile(configFile: string): string {
   try {
     return readFileSync(configFile, 'utf8');
   } catch (cause) {
-    throw new Fault('NoConfig', `${configFile} cannot be read: make it with sward provision`, { cause });
+    throw new Fault(
+      'NoConfig',
+      `${configFile} cannot be read: make it with sward provision, or write {} to it for a device without a cloud`,
+      { cause },
+    );
   }
+}
+
+/** Undefined for a device without a cloud, which proves itself to nobody. */
+async function tlsOf(config: DeviceConfig): Promise<TlsMaterial | undefined> {
+  return config.offline ? undefined : readTlsMaterial(config);
 }
 
 /** `main.ts check`: says what this build is, once it has seen that it could start here. Nothing is written. */
 async function check(): Promise<void> {
   const { root, config: configFile } = readArguments(process.argv.slice(3));
-  await readTlsMaterial(readDeviceConfig(readConfigFile(configFile), { root }));
+  await tlsOf(readDeviceConfig(readConfigFile(configFile), { root }));
   process.stdout.write(`${JSON.stringify({ version: runtimeVersion, store: storeVersion })}\n`);
 }
 
@@ -99,8 +109,10 @@ async function main(): Promise<void> {
   makeFolders(root);
   let current: Nucleus | undefined;
   const log = openLog(root, () => levelOf((current?.config() ?? config).logging.level));
-  const tls = await readTlsMaterial(config);
-  if ((statSync(config.privateKeyPath).mode & 0o077) !== 0)
+  const tls = await tlsOf(config);
+  if (config.offline)
+    log.warn('config.yaml names no cloud: the device takes local deployments only', { file: configFile });
+  else if ((statSync(config.privateKeyPath).mode & 0o077) !== 0)
     log.warn('the private key can be read by others than its owner', { file: config.privateKeyPath });
 
   const service = createServiceNotifier({ environment: process.env, timers: systemTimers, log });
@@ -218,7 +230,9 @@ async function main(): Promise<void> {
   };
   starting = start();
   await starting;
-  service.ready(`core device ${config.thingName}`);
+  service.ready(config.offline ? 'a device without a cloud' : `core device ${config.thingName}`);
+  // There is no connection to wait for.
+  if (config.offline && process.connected) process.send?.({ kind: 'ready', thing: '' });
   log.info('device runtime started', { thing: config.thingName, version: config.nucleusVersion, pid: process.pid });
 }
 

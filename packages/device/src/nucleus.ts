@@ -30,6 +30,7 @@ import { createCredentialProvider } from './uplink/credential-provider.ts';
 import { ecrLogin } from './uplink/ecr-login.ts';
 import { createDataPlane } from './uplink/https-data-plane.ts';
 import { createUplink } from './uplink/mqtt-uplink.ts';
+import { createNoCloud } from './uplink/no-cloud.ts';
 import { createS3Objects } from './uplink/s3-objects.ts';
 import type { TlsMaterial } from './uplink/tls-material.ts';
 
@@ -43,7 +44,8 @@ export interface NucleusDeps {
   readonly rootPath: string;
   /** config.yaml, under what deployments set of aws.greengrass.Nucleus. Faults name the key. */
   readonly readConfig: (overrides: JsonObject) => DeviceConfig;
-  readonly tls: TlsMaterial;
+  /** Undefined: the device has no cloud. */
+  readonly tls: TlsMaterial | undefined;
   readonly platform: Platform;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -97,10 +99,16 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
   await platform.endLeftovers(processes.leftovers);
 
   const onDate = (epochMs: number) => cloudTime.observe(epochMs);
-  const dataPlane = createDataPlane({ config, settings: own.current, onDate, tls, log, timers });
-  const uplink = createUplink({ config, settings: own.current, tls, log, timers, ids });
+  const { dataPlane, uplink, askCredentials } =
+    tls === undefined
+      ? createNoCloud(timers, own.current)
+      : {
+          dataPlane: createDataPlane({ config, settings: own.current, onDate, tls, log, timers }),
+          uplink: createUplink({ config, settings: own.current, tls, log, timers, ids }),
+          askCredentials: createCredentialProvider({ config: own.current, tls, timers }),
+        };
   const tokenExchange = createTokenExchange({
-    ask: createCredentialProvider({ config: own.current, tls, timers }),
+    ask: askCredentials,
     clock,
     timers,
     ids,
@@ -112,7 +120,7 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     settings: own.current,
     credentials: tokenExchange.credentials,
     endpoints: deps.serviceEndpoints,
-    rootCa: tls.ca,
+    rootCa: tls?.ca ?? '',
     clock,
     timers,
   });
@@ -304,12 +312,18 @@ function componentEnvironment(
   return {
     ...inherited,
     PATH: [...folders].join(':'),
-    AWS_REGION: config.region,
-    AWS_DEFAULT_REGION: config.region,
-    AWS_IOT_THING_NAME: config.thingName,
     GGC_VERSION: config.nucleusVersion,
-    GG_ROOT_CA_PATH: config.rootCaPath,
+    ...(config.offline ? {} : cloudEnvironment(config)),
     ...proxyEnvironment(config),
+  };
+}
+
+function cloudEnvironment({ region, thingName, rootCaPath }: DeviceConfig): Readonly<Record<string, string>> {
+  return {
+    AWS_REGION: region,
+    AWS_DEFAULT_REGION: region,
+    AWS_IOT_THING_NAME: thingName,
+    GG_ROOT_CA_PATH: rootCaPath,
   };
 }
 

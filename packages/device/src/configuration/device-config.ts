@@ -47,6 +47,8 @@ export interface NucleusParameters {
 
 /** What the device is told in its config.yaml, the reference nucleus's own format. Names are the field's. */
 export interface DeviceConfig extends NucleusParameters {
+  /** There is no cloud: none of the keys that make one is set, and those below that name one are empty. */
+  readonly offline: boolean;
   readonly rootPath: string;
   readonly thingName: string;
   readonly certificatePath: string;

@@ -50,6 +50,7 @@ describe('config.yaml of the reference nucleus', () => {
   test('is read in every field', () => {
     expect(readDeviceConfig(complete, {})).toEqual({
       maxStoreBytes: 10_000_000_000,
+      offline: false,
       rootPath: '/greengrass/v2',
       thingName: 'core-01',
       certificatePath: '/greengrass/v2/device.pem.crt',
@@ -209,6 +210,23 @@ describe('config.yaml of the reference nucleus', () => {
     expect(faultOf(nested).message).toBe('system.thingName: must be a text');
     const flat = changed('mqtt:\n        version: "mqtt3"\n        port: 1884', 'mqtt: "mqtt3"');
     expect(faultOf(flat).message).toBe(`${key('mqtt')}: must be a map`);
+  });
+
+  test('case 18: without any key of a cloud it is that of a device that works offline', () => {
+    for (const text of ['{}', '', 'services:\n  aws.greengrass.Nucleus:\n    configuration:\n      awsRegion:\n']) {
+      expect(readDeviceConfig(text, { root: '/r' })).toMatchObject({
+        offline: true,
+        thingName: '',
+        region: '',
+        ignored: [],
+      });
+    }
+    expect(readDeviceConfig(complete, {}).offline).toBe(false);
+    // One of them alone is a mistake, in the file and in a deployment.
+    expect(faultOf('system: {thingName: core}', '/r').context).toEqual({ key: key('awsRegion') });
+    expect(() => readDeviceConfig('{}', { root: '/r', nucleus: { iotDataEndpoint: 'cloud.example' } })).toThrow(
+      key('awsRegion'),
+    );
   });
 
   test('is JSON as well as YAML, whatever its name', () => {
