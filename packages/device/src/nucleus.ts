@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Clock, type Ids, type JsonObject, type Log, messageOf, type Timers } from '@greensward/kit';
+import { type Clock, Fault, type Ids, type JsonObject, type Log, messageOf, type Timers } from '@greensward/kit';
 import { toJson } from '@greensward/model/configuration';
 import { builtinComponents, emptyBuiltins, tokenExchangeService } from './builtin/builtin-components.ts';
 import { createComponentFiles } from './components/component-files.ts';
@@ -33,6 +33,7 @@ import { createUplink } from './uplink/mqtt-uplink.ts';
 import { createNoCloud } from './uplink/no-cloud.ts';
 import { createS3Objects } from './uplink/s3-objects.ts';
 import type { TlsMaterial } from './uplink/tls-material.ts';
+import { type Retry, tryEndpoints } from './uplink/try-endpoints.ts';
 
 /** The component by which a device runtime reports itself. */
 const nucleusComponent = 'aws.greengrass.Nucleus';
@@ -95,6 +96,15 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
   const cloudTime = createCloudTime(clock, timers);
   for (const group of store.groups().values()) cloudTime.observeAtLeast(group.timestamp);
   const live = createLiveConfiguration({ store, cloudTime, log });
+  if (config.posixUser !== undefined) {
+    // Not the end, as in the reference: a directory of users may answer later, and what has a user of its own runs.
+    void platform.requireUser(config.posixUser).catch((error: unknown) => {
+      log.error('components cannot run as the default user', {
+        key: 'runWithDefault.posixUser',
+        reason: messageOf(error),
+      });
+    });
+  }
   const processes = openProcessRecord(join(config.rootPath, 'run', 'processes.json'), log);
   await platform.endLeftovers(processes.leftovers);
 
@@ -171,6 +181,19 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
       log.warn('a recipe variable stands for nothing', { component, placeholder }),
     ...(config.posixUser === undefined ? {} : { defaultUser: config.posixUser }),
   });
+  async function checkNucleus(overrides: JsonObject, signal: AbortSignal): Promise<void> {
+    const before = own.current();
+    const after = own.check(overrides);
+    if (after.posixUser !== undefined && after.posixUser !== before.posixUser) {
+      await platform.requireUser(after.posixUser).catch((cause: unknown) => {
+        throw new Fault('RUN_WITH_CONFIG_NOT_VALID', `runWithDefault.posixUser: ${messageOf(cause)}`, { cause });
+      });
+    }
+    if (tls === undefined) return;
+    const retry: Retry = (what, retryLimitMs, until, work) =>
+      retrying({ timers, ids, log, retryLimitMs }, what, until, work);
+    await tryEndpoints(before, after, { tls, log, timers, retry }, signal);
+  }
   async function beforeBringUp(set: ComponentSet): Promise<'go' | 'restart'> {
     const effects = own.take(set);
     if (effects.restart) {
@@ -208,7 +231,7 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
         work,
       ),
     specContext,
-    checkNucleus: own.check,
+    checkNucleus,
     settings: () => ({
       interpolate: own.current().interpolateComponentConfiguration,
       mergeTime(created) {

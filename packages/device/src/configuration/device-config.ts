@@ -31,6 +31,8 @@ export interface DeploymentLimitSettings {
 export interface NucleusParameters {
   readonly proxy?: ProxySettings;
   readonly httpClient: { readonly connectMs: number; readonly idleMs: number };
+  /** How long new addresses of the cloud are tried before a deployment takes them over. */
+  readonly trial: { readonly mqttMs: number; readonly credentialsMs: number };
   readonly logging: LogSettings;
   /** Why `logging` is not followed. */
   readonly loggingProblem?: string;

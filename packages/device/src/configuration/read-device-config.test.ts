@@ -51,6 +51,7 @@ describe('config.yaml of the reference nucleus', () => {
     expect(readDeviceConfig(complete, {})).toEqual({
       maxStoreBytes: 10_000_000_000,
       offline: false,
+      trial: { mqttMs: 60_000, credentialsMs: 60_000 },
       rootPath: '/greengrass/v2',
       thingName: 'core-01',
       certificatePath: '/greengrass/v2/device.pem.crt',

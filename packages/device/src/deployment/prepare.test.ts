@@ -46,7 +46,7 @@ class Bench {
         onUnresolved: () => {},
       }),
       builtins: builtinComponents('us-east-1'),
-      checkNucleus: (overrides) => void this.checked.push(overrides),
+      checkNucleus: async (overrides) => void this.checked.push(overrides),
       settings: () => this.settings,
       builds: { check: async () => {} },
     };

@@ -19,11 +19,11 @@ export interface PrepareDeps extends ResolveDeps {
   readonly files: Pick<ComponentFiles, 'putRecipe' | 'recipe' | 'versions' | 'fetchArtifacts'>;
   readonly specContext: (recipe: SpecContext['recipe']) => SpecContext;
   /**
-   * Looks at what the runtime itself would be configured with, on top of its config.yaml.
+   * Looks at what the runtime itself would be configured with, on top of its config.yaml, and tries what it would reach its cloud by.
    *
-   * @throws Fault that names the key.
+   * @throws Fault that names the key, the user or the address.
    */
-  readonly checkNucleus: (overrides: JsonObject) => void;
+  readonly checkNucleus: (overrides: JsonObject, signal: AbortSignal) => Promise<void>;
   readonly settings: () => MergeSettings;
   readonly builds: Pick<RuntimeBuilds, 'check'>;
 }
@@ -80,7 +80,6 @@ export async function prepare(
     document.local === undefined ? deps.settings().mergeTime(document.creationTimestamp) : document.creationTimestamp;
   const setOver = (over: ComponentSet) => componentSet(document, resolved, over, after, deps, timestamp);
   const set = setOver(current);
-  checkNucleus(set, deps);
   const byName = new Map(set.map((entry) => [entry.name, entry]));
   // Only to see that it can be done: a bad variable or a missing manifest must fail before anything changes.
   const { failed } = buildSpecs(
@@ -88,6 +87,8 @@ export async function prepare(
     deps.specContext((name) => resolved.get(name)?.recipe),
   );
   for (const error of failed.values()) throw error;
+  const ofRuntime = byName.get(deps.nucleus.component)?.configuration ?? emptyConfiguration();
+  await deps.checkNucleus(toJson(ofRuntime), signal);
   const nucleus = resolved.get(deps.nucleus.component);
   if (nucleus === undefined) return { setOver, groups: after };
   const { artifacts } = deps.specContext(() => undefined).paths(deps.nucleus.component, nucleus.version);
@@ -213,9 +214,4 @@ function interpolated(entries: readonly SetEntry[], deps: Pick<PrepareDeps, 'spe
     });
     return { ...entry, configuration: withValues(entry.configuration, value) };
   });
-}
-
-function checkNucleus(set: readonly SetEntry[], deps: Pick<PrepareDeps, 'nucleus' | 'checkNucleus'>): void {
-  const entry = set.find(({ name }) => name === deps.nucleus.component);
-  deps.checkNucleus(toJson(entry?.configuration ?? emptyConfiguration()));
 }

@@ -129,7 +129,7 @@ class Device {
         onUnresolved: () => {},
       }),
       builtins: new Map(),
-      checkNucleus: () => {},
+      checkNucleus: async () => {},
       settings: () => ({ mergeTime: (created) => created, interpolate: false }),
       timers: systemTimers,
       limits: () => longLimits,

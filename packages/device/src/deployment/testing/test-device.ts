@@ -118,7 +118,7 @@ export class TestDevice {
         onUnresolved: () => {},
       }),
       builtins: new Map(),
-      checkNucleus: () => {},
+      checkNucleus: async () => {},
       settings: () => ({ mergeTime: (created) => created, interpolate: false }),
       timers: this.timers,
       limits: () => this.limits,
