@@ -174,7 +174,7 @@ test('parameters are taken over while components run, those of the connection by
   };
   const { deploymentId } = await deploy(components, 'SUCCEEDED');
   await until('it is connected again', () => log().split('connected to the cloud').length > 3);
-  await until('it logs in detail', () => log().includes('"level":"debug"'));
+  await until('it logs in detail', () => log().includes(' [DEBUG] '));
   expect(componentLog(device, plain)).toBe(before);
   expect(await explain(nucleus, '/logging')).toContain(deploymentId);
 });

@@ -1,10 +1,10 @@
 // The device runtime as a program: `main.ts --root DIR [--config FILE]`; `main.ts explain --root DIR [COMPONENT [POINTER]]`. Exit codes: 0 stopped, 1 failed, 2 wrong usage, 100 to be started again, 101 stopped for a reboot.
 import { spawn } from 'node:child_process';
-import { appendFileSync, chmodSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Fault, type JsonObject, type Log, messageOf } from '@greensward/kit';
-import { type LogLevel, lineLog, systemClock, systemIds, systemTimers } from '@greensward/kit/node';
+import { systemClock, systemIds, systemTimers } from '@greensward/kit/node';
 import type { DeviceConfig } from './configuration/device-config.ts';
 import { readDeviceConfig } from './configuration/read-device-config.ts';
 import { runtimeVersion } from './configuration/runtime-version.ts';
@@ -12,6 +12,7 @@ import type { Restart } from './deployment/stages.ts';
 import { launchFile } from './launch/launch-record.ts';
 import { createLaunchedRuntimes } from './launch/launched-runtimes.ts';
 import { becomeFresh, deployedVersion, startDeployed } from './launch/start-deployed.ts';
+import { createRuntimeLog } from './lifecycle/runtime-log.ts';
 import { type Nucleus, startNucleus } from './nucleus.ts';
 import { createLinuxPlatform } from './platform/linux/linux-platform.ts';
 import { createServiceNotifier } from './service-notifier.ts';
@@ -19,7 +20,6 @@ import { storeVersion } from './store/device-store.ts';
 import type { ServiceEndpoints } from './uplink/aws-call.ts';
 import { readTlsMaterial, type TlsMaterial } from './uplink/tls-material.ts';
 
-const logLimit = 10 * 1024 * 1024;
 /** After the command to reboot the operating system ends us within this time, or there was no reboot. */
 const rebootWaitMs = 60_000;
 
@@ -35,27 +35,6 @@ function readArguments(args: readonly string[]): { root: string; config: string 
   } catch (error) {
     throw new Fault('Usage', messageOf(error));
   }
-}
-
-/** `logs/greengrass.log`, put aside once at 10 MB. A disk that takes no more must not end the components: what cannot be
- * written is dropped, and that is said once on standard error. */
-function openLog(root: string, level: () => LogLevel): Log {
-  const file = join(root, 'logs', 'greengrass.log');
-  let failing = false;
-  return lineLog(
-    (line) => {
-      try {
-        if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > logLimit) renameSync(file, `${file}.1`);
-        appendFileSync(file, line, { mode: 0o600 });
-        failing = false;
-      } catch (error) {
-        if (!failing) console.error(`the log cannot be written: ${messageOf(error)}`);
-        failing = true;
-      }
-    },
-    systemClock,
-    level,
-  );
 }
 
 function makeFolders(root: string): void {
@@ -108,7 +87,14 @@ async function main(): Promise<void> {
   const config = readConfig({});
   makeFolders(root);
   let current: Nucleus | undefined;
-  const log = openLog(root, () => levelOf((current?.config() ?? config).logging.level));
+  const log = createRuntimeLog({
+    folder: join(root, 'logs'),
+    clock: systemClock,
+    timers: systemTimers,
+    settings: () => (current?.config() ?? config).logging,
+    // A disk that takes no more must not end the components.
+    onFailure: (reason) => console.error(`the log cannot be written: ${reason}`),
+  });
   const tls = await tlsOf(config);
   if (config.offline)
     log.warn('config.yaml names no cloud: the device takes local deployments only', { file: configFile });
@@ -247,11 +233,6 @@ function runReboot([program = '', ...args]: readonly string[], log: Log): Promis
       else reject(new Error(`${program} ended with ${code ?? signal}`));
     });
   });
-}
-
-function levelOf(level: 'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR'): LogLevel {
-  const levels = { TRACE: 'debug', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
-  return levels[level];
 }
 
 function inheritedEnvironment(): Record<string, string> {
