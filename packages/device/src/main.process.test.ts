@@ -210,6 +210,21 @@ describe('a device whose cloud cannot be reached', () => {
     expect(components()).toEqual([]);
   });
 
+  test('says once to the person who started it that it runs, and where its log is', async () => {
+    provision();
+    await withComponent('exec sleep 3600');
+    const child = spawn(process.execPath, [main, '--root', root], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      said += chunk;
+    });
+    const ended = once(child, 'exit');
+    await until('the component runs', () => said !== '' && components().length === 1);
+    child.kill('SIGTERM');
+    await ended;
+    expect(said).toBe(`core device core-1 runs; its log is ${join(root, 'logs', 'greengrass.log')}\n`);
+  });
+
   test('ends with its parent', async () => {
     provision();
     await withComponent('exec sleep 3600');

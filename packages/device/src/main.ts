@@ -217,6 +217,11 @@ async function main(): Promise<void> {
   starting = start();
   await starting;
   service.ready(config.offline ? 'a device without a cloud' : `core device ${config.thingName}`);
+  // For a person who started it: a parent is told by its channel, and nothing more comes on this way.
+  if (process.send === undefined) {
+    const what = config.offline ? 'the device, without a cloud,' : `core device ${config.thingName}`;
+    console.log(`${what} runs; its log is ${join(root, 'logs', 'greengrass.log')}`);
+  }
   // There is no connection to wait for.
   if (config.offline && process.connected) process.send?.({ kind: 'ready', thing: '' });
   log.info('device runtime started', { thing: config.thingName, version: config.nucleusVersion, pid: process.pid });

@@ -233,7 +233,7 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     specContext,
     checkNucleus,
     settings: () => ({
-      interpolate: own.current().interpolateComponentConfiguration,
+      interpolates: (overrides) => own.check(overrides).interpolateComponentConfiguration,
       mergeTime(created) {
         cloudTime.observeAtLeast(created);
         return own.current().deploymentConfigurationTimeSource === 'deploymentProcessingTime'

@@ -32,8 +32,8 @@ export interface PrepareDeps extends ResolveDeps {
 export interface MergeSettings {
   /** The time that merged values are written at, for a document of this creation time; both epoch ms. */
   mergeTime(created: number): number;
-  /** `interpolateComponentConfiguration`. */
-  readonly interpolate: boolean;
+  /** `interpolateComponentConfiguration`, where deployments set these parameters of the runtime. @throws Fault that names the key. */
+  interpolates(overrides: JsonObject): boolean;
 }
 
 /** What a deployment says about a component. */
@@ -177,14 +177,17 @@ function componentSet(
     entryOf(name, { version, arn, defaults: recipe.defaultConfiguration, recipe }),
   );
   const { component, version } = deps.nucleus;
-  // Of another version it is among the entries already.
-  if (resolved.has(component)) return deps.settings().interpolate ? interpolated(entries, deps) : entries;
-  const nucleus = updates.has(component)
-    ? entryOf(component, { version, arn: '', defaults: {} })
-    : current.get(component);
-  // It stays as it was configured when no deployment names it any more: the runtime cannot be removed.
-  const all = nucleus === undefined ? entries : [...entries, { ...nucleus, version, isRoot: roots.has(component) }];
-  return deps.settings().interpolate ? interpolated(all, deps) : all;
+  if (!resolved.has(component)) {
+    const nucleus = updates.has(component)
+      ? entryOf(component, { version, arn: '', defaults: {} })
+      : current.get(component);
+    // It stays as it was configured when no deployment names it any more: the runtime cannot be removed.
+    if (nucleus !== undefined) entries.push({ ...nucleus, version, isRoot: roots.has(component) });
+  }
+  const nucleus = entries.find(({ name }) => name === component);
+  // As this deployment sets it, if it does (recipes, 12.4).
+  const interpolates = deps.settings().interpolates(toJson(nucleus?.configuration ?? emptyConfiguration()));
+  return interpolates ? interpolated(entries, deps) : entries;
 }
 
 /** What an entry is made of, besides the deployment. */

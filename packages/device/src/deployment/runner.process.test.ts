@@ -130,7 +130,7 @@ class Device {
       }),
       builtins: new Map(),
       checkNucleus: async () => {},
-      settings: () => ({ mergeTime: (created) => created, interpolate: false }),
+      settings: () => ({ mergeTime: (created) => created, interpolates: () => false }),
       timers: systemTimers,
       limits: () => longLimits,
       builds: new TestBuilds(),

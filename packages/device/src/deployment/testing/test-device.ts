@@ -119,7 +119,7 @@ export class TestDevice {
       }),
       builtins: new Map(),
       checkNucleus: async () => {},
-      settings: () => ({ mergeTime: (created) => created, interpolate: false }),
+      settings: () => ({ mergeTime: (created) => created, interpolates: () => false }),
       timers: this.timers,
       limits: () => this.limits,
       updates: this.updates,
