@@ -138,8 +138,8 @@ function createClient(profile: Profile): CloudClient {
   };
 }
 
-/** How often a stream is opened anew in a row, and how long to wait between. */
-const maxFailures = 10;
+/** How often a stream is opened anew in a row, and how long to wait between: a cloud that is updated is back within that. */
+const maxFailures = 120;
 const reopenMs = 500;
 
 async function* followed(

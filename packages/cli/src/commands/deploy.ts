@@ -38,8 +38,11 @@ async function deploy(file: string, options: { wait?: true; json?: true; data: s
   else if (executions.length === 0) console.log('the target has no things: those that join it will get the deployment');
   const end = endOf(progress);
   if (end !== undefined) console.error(`sward: ${end}`);
-  if (end !== undefined || executions.some((execution) => execution.status !== 'SUCCEEDED')) process.exitCode = 1;
+  if (end !== undefined || executions.some(({ status }) => !wentWell.has(status))) process.exitCode = 1;
 }
+
+/** How an execution may end that is no failure of the deployment: REMOVED ones left the target, or were deleted, before they began. */
+const wentWell: ReadonlySet<string> = new Set(['SUCCEEDED', 'REMOVED']);
 
 async function readRequest(file: string): Promise<CreateDeploymentRequest> {
   const text = (await readUserFile(file)).toString('utf8');

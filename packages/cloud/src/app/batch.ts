@@ -1,4 +1,5 @@
 import { Fault, isRetryable } from '@greensward/kit';
+import { turn } from './turn.ts';
 
 /** Collects single items into lists. Answers are never undefined. */
 export interface Batcher<I, O> {
@@ -13,12 +14,6 @@ interface Waiting<I, O> {
   resolve(answer: O): void;
   reject(error: unknown): void;
 }
-
-/**
- * The end of this turn of the event loop: every connection that had something to read has been read. SQLite never gives the
- * event loop back, so without it each list would hold one item.
- */
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /**
  * Gathers what arrives in one turn of the event loop, and while the last list is being worked on, and hands it over as the
@@ -50,6 +45,7 @@ export function createBatcher<I, O>(
 
   const drain = async (): Promise<void> => {
     while (waiting.length > 0) {
+      // Every connection that had something to read has been read then: else each list would hold one item.
       await turn();
       const batch = waiting.slice(0, limits.maxBatch);
       waiting = waiting.slice(limits.maxBatch);

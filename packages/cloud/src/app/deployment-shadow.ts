@@ -14,6 +14,9 @@ import type { ShadowMessage } from './app.ts';
 import type { Arns } from './arns.ts';
 import { toRecord, toShadow } from './shadow-records.ts';
 
+/** There is at most one, but for reports that were lost. */
+const maxRunning = 10;
+
 /** Writes what a thing is to run, or that it is canceled; always both members, since devices react to the echo alone. */
 export async function writeDesired(
   tx: Tx,
@@ -60,12 +63,29 @@ export async function applyDeploymentReport(
   const next = afterReport(execution, report, now);
   if (next === undefined) return;
   await tx.executions.updateMany([next]);
+  if (execution.status === 'QUEUED') await endOlder(tx, next, now);
   if (!isTerminal(next.status)) return;
   const job = await tx.jobs.get(deployment.jobId);
   if (job?.status === 'IN_PROGRESS') await tx.jobs.update(completedJob(job, now));
   const action = next.status === 'SUCCEEDED' ? 'complete' : next.status === 'CANCELED' ? 'cancel' : 'fail';
   const ended = moved(deployment, action, report.outcome.failureCause || `The device reported ${report.status}.`);
   if (ended !== undefined) await tx.deployments.update(ended);
+}
+
+/**
+ * A device runs one deployment at a time, and the shadow has room for one report: one that speaks of this revision speaks no
+ * more of those that it took the place of, which would be IN_PROGRESS for ever.
+ */
+async function endOlder(tx: Tx, begun: Execution, now: number): Promise<void> {
+  const filter = { carrier: 'shadow', status: 'IN_PROGRESS' } as const;
+  const { items } = await tx.executions.ofThing(begun.thing, { limit: maxRunning }, filter);
+  const ended = items.flatMap((older) => {
+    if (older.jobId === begun.jobId || older.queuedAt >= begun.queuedAt) return [];
+    const canceled = endedByService(older, 'CANCELED', now, true);
+    // Nobody forced it.
+    return canceled === undefined ? [] : [{ ...canceled, forceCanceled: older.forceCanceled }];
+  });
+  if (ended.length > 0) await tx.executions.updateMany(ended);
 }
 
 function afterReport(execution: Execution, report: DeploymentReported, now: number): Execution | undefined {

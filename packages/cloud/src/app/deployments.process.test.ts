@@ -357,6 +357,24 @@ describe('a thing deployment', () => {
     expect(await statusOf(second.deploymentId)).toBe('ACTIVE');
   });
 
+  test('a report about a revision ends the one before it that the device had begun, so that its rollout is settled', async () => {
+    const first = await createFor(device('A'));
+    await reported(device('A'), 1, 'IN_PROGRESS');
+    const second = await createFor(device('A'));
+    const progress = (id: string) => cloud.app.deployments.progress(id);
+    expect(await progress(first.deploymentId)).toMatchObject({ settled: false, counts: { IN_PROGRESS: 1 } });
+    await reported(device('A'), 2, 'IN_PROGRESS');
+    expect(await progress(first.deploymentId)).toMatchObject({
+      deployment: { status: 'INACTIVE' },
+      settled: true,
+      counts: { IN_PROGRESS: 0, CANCELED: 1 },
+    });
+    await reported(device('A'), 1, 'SUCCEEDED');
+    await reported(device('A'), 2, 'SUCCEEDED');
+    expect(await progress(first.deploymentId)).toMatchObject({ counts: { CANCELED: 1 } });
+    expect(await statusOf(second.deploymentId)).toBe('COMPLETED');
+  });
+
   test('cancel sends the same document with CANCELED', async () => {
     const { deploymentId } = await createFor(device('A'));
     cloud.events.length = 0;

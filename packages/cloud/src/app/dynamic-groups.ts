@@ -8,8 +8,8 @@ import type { Tx } from '../ports/storage.ts';
 import type { DynamicGroupUseCases, IndexChoice } from './app.ts';
 import { createArns } from './arns.ts';
 import type { AppDeps } from './context.ts';
+import { deleteGroup } from './delete-group.ts';
 import { requireGroup } from './group-membership.ts';
-import { removeGroupExecutions } from './membership-effects.ts';
 import { refuseReserved } from './tags.ts';
 
 /** IoT: attributes of a thing group, and dynamic groups of an account. */
@@ -17,7 +17,8 @@ const maxAttributes = 50;
 const maxGroups = 100;
 
 /** Thing groups whose members are found by a query. Who they are is found by the task of the same name. */
-export function createDynamicGroups({ storage, clock, ids, bus, account }: AppDeps): DynamicGroupUseCases {
+export function createDynamicGroups(deps: AppDeps): DynamicGroupUseCases {
+  const { storage, clock, ids, bus, account } = deps;
   const arns = createArns(account);
 
   return {
@@ -71,18 +72,15 @@ export function createDynamicGroups({ storage, clock, ids, bus, account }: AppDe
     },
 
     async delete(name, expectedVersion) {
-      const things = await storage.write(async (tx) => {
-        if ((await tx.groups.get(name)) === undefined) return []; // IoT: deleting what is not there succeeds.
+      const isDeletable = async (tx: Tx) => {
+        if ((await tx.groups.get(name)) === undefined) return false; // IoT: deleting what is not there succeeds.
         const group = await requireDynamic(tx, name);
         if (expectedVersion !== undefined && expectedVersion !== group.version) {
           throw iotVersionConflict('Thing group', name, group.version);
         }
-        const affected = await removeGroupExecutions(tx, name, clock.now());
-        await tx.groups.delete(name);
-        await tx.tags.clear(arns.group(name));
-        return affected;
-      });
-      if (things.length > 0) bus.publish({ kind: 'pending-changed', things });
+        return true;
+      };
+      await deleteGroup(deps, name, isDeletable, (tx) => tx.tags.clear(arns.group(name)));
     },
   };
 }

@@ -5,9 +5,9 @@ import type { Tx } from '../ports/storage.ts';
 import type { GroupUseCases } from './app.ts';
 import { createArns } from './arns.ts';
 import type { AppDeps } from './context.ts';
+import { deleteGroup } from './delete-group.ts';
 import type { DeviceRights } from './device-rights.ts';
 import { joinGroup, leaveGroup, requireGroup } from './group-membership.ts';
-import { removeGroupExecutions } from './membership-effects.ts';
 
 /** IoT: attributes of a thing group. */
 const maxAttributes = 50;
@@ -70,9 +70,10 @@ export function createGroups(deps: AppDeps, rights: DeviceRights): GroupUseCases
       }),
 
     async delete(name, expectedVersion) {
-      const { affected: things, hadPolicies } = await storage.write(async (tx) => {
+      let hadPolicies = false;
+      const isDeletable = async (tx: Tx) => {
         const group = await tx.groups.get(name);
-        if (group === undefined) return { affected: [], hadPolicies: false }; // IoT: deleting what is not there succeeds.
+        if (group === undefined) return false; // IoT: deleting what is not there succeeds.
         refuseDynamic(group, 'DeleteDynamicThingGroup');
         if (expectedVersion !== undefined && expectedVersion !== group.version) {
           throw iotVersionConflict('Thing group', name, group.version);
@@ -80,17 +81,16 @@ export function createGroups(deps: AppDeps, rights: DeviceRights): GroupUseCases
         if (await tx.groups.hasChildren(name)) {
           throw iotInvalid(`Cannot delete thing group : ${name} when there are still child groups attached to it.`);
         }
-        const affected = await removeGroupExecutions(tx, name, clock.now());
-        await tx.groups.delete(name);
+        hadPolicies = (await tx.policies.attachedTo(arns.group(name))).length > 0;
+        return true;
+      };
+      await deleteGroup(deps, name, isDeletable, async (tx) => {
         await tx.tags.clear(arns.group(name));
-        const hadPolicies = (await tx.policies.attachedTo(arns.group(name))).length > 0;
         await tx.policies.detachAll(arns.group(name));
-        return { affected, hadPolicies };
       });
       if (hadPolicies) bus.publish({ kind: 'rights-changed' });
       await rights.settled();
       bus.publish({ kind: 'things-changed' });
-      if (things.length > 0) bus.publish({ kind: 'pending-changed', things });
     },
 
     list: (page, filter) =>

@@ -35,18 +35,6 @@ async function isMemberElsewhere(tx: Tx, thing: string, group: string, target: s
   return false;
 }
 
-/** {@link removeMemberExecutions} for every direct member of a group that goes away. */
-export async function removeGroupExecutions(tx: Tx, group: string, now: number): Promise<readonly string[]> {
-  const affected = new Set<string>();
-  let after: string | undefined;
-  do {
-    const page = await tx.groups.members(group, false, { limit: pageSize, ...(after === undefined ? {} : { after }) });
-    for (const thing of await removeMemberExecutions(tx, group, page.items, now)) affected.add(thing);
-    after = page.next;
-  } while (after !== undefined);
-  return [...affected];
-}
-
 /** IoT Jobs: the executions of a deleted thing end as REMOVED, running or not. True when its pending set changed. */
 export async function removeThingExecutions(tx: Tx, thing: string, now: number): Promise<boolean> {
   const executions: Execution[] = [];

@@ -115,7 +115,7 @@ export interface GroupStore {
   /** The group and every group below it. */
   subtree(name: string): Promise<readonly string[]>;
   add(group: string, thing: string, at: number): Promise<void>;
-  remove(group: string, thing: string): Promise<void>;
+  remove(group: string, ...things: readonly string[]): Promise<void>;
   /** Direct memberships, ordered by name; `static`: of those that things are put into by hand. */
   ofThing(thing: string, kind?: 'static'): Promise<readonly string[]>;
   /** Things of the group (with `recursive`: of its subtree, each once), ordered by name. */

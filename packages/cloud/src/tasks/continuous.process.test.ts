@@ -81,6 +81,38 @@ describe('membership', () => {
     expect((await deployment(id)).status).toBe('ACTIVE');
   });
 
+  test('a large group is deleted in small transactions; asked again, what a death left of it goes too', async () => {
+    const names = Array.from({ length: 600 }, (_, index) => `many-${index}`);
+    await cloud.app.groups.create({ name: 'many' });
+    await cloud.addThings('many', ...names);
+    const { id, jobId } = await deploy({ targetArn: cloud.arns.group('many') });
+    await report(jobId, 'many-7', 'IN_PROGRESS');
+    const largest = () =>
+      Math.max(...cloud.events.map((event) => (event.kind === 'pending-changed' ? event.things.length : 0)));
+    cloud.events.length = 0;
+    let steps = 0;
+    const unsubscribe = cloud.bus.subscribe((event) => {
+      if (event.kind !== 'pending-changed') return;
+      steps += 1;
+      // Stands for the death: who asked hears an error, and what was done is done.
+      if (steps === 1) cloud.app.groups.create({ name: 'below', parent: 'many' }).catch(() => {});
+    });
+    await expect(cloud.app.groups.delete('many')).rejects.toMatchObject({ code: 'InvalidRequestException' });
+    unsubscribe();
+    const left = await counts(jobId);
+    expect(left.REMOVED).toBeGreaterThan(0);
+    expect(left.QUEUED).toBeGreaterThan(0);
+    await cloud.app.groups.delete('below');
+    await cloud.app.groups.delete('many');
+    expect(await counts(jobId)).toMatchObject({ QUEUED: 0, IN_PROGRESS: 1, REMOVED: 599 });
+    expect(largest()).toBeLessThanOrEqual(250);
+    expect(told().sort()).toEqual(names.filter((name) => name !== 'many-7').sort());
+    await report(jobId, 'many-7', 'SUCCEEDED');
+    expect(await settled(id)).toBe(true);
+    await cloud.app.groups.create({ name: 'many' });
+    expect((await cloud.app.groups.things('many', false, { limit: 10 })).items).toEqual([]);
+  });
+
   test('a group that shrinks and a device that is deleted before their turn do not hold up a paced rollout', async () => {
     await cloud.addThings('line', 'd', 'e');
     const { id, jobId } = await deploy({
@@ -192,6 +224,29 @@ describe('cancelling', () => {
       expect(told().sort()).toEqual(force ? ['a', 'c'] : ['c']);
       expect(await report(jobId, 'a', 'SUCCEEDED')).toBe(force ? 'TerminalStateReached' : 'ok');
       expect(await counts(jobId)).toMatchObject(force ? { SUCCEEDED: 0 } : { SUCCEEDED: 1 });
+    },
+  );
+
+  test.each([
+    [false, { QUEUED: [], IN_PROGRESS: ['b'], CANCELED: ['a', 'c'], SUCCEEDED: [] }],
+    [true, { QUEUED: [], IN_PROGRESS: [], CANCELED: ['a', 'b', 'c'], SUCCEEDED: [] }],
+  ] as const)(
+    'lists by status show what has ended before the sweep and after it; force: %s',
+    async (force, expected) => {
+      const { jobId } = await deploy();
+      await report(jobId, 'b', 'IN_PROGRESS');
+      await cloud.app.jobs.cancel(jobId, { force });
+      const listed = async (status: ExecutionStatus) =>
+        (await cloud.app.jobs.executionsOfJob(jobId, { limit: 10 }, status)).items.map(({ thing }) => thing);
+      const lists = async () => ({
+        QUEUED: await listed('QUEUED'),
+        IN_PROGRESS: await listed('IN_PROGRESS'),
+        CANCELED: await listed('CANCELED'),
+        SUCCEEDED: await listed('SUCCEEDED'),
+      });
+      expect(await lists()).toEqual(expected);
+      await cloud.sweep();
+      expect(await lists()).toEqual(expected);
     },
   );
 

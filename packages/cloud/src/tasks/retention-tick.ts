@@ -1,6 +1,7 @@
 import type { Clock } from '@greensward/kit';
 import { createArns } from '../app/arns.ts';
 import type { Account } from '../app/context.ts';
+import { turn } from '../app/turn.ts';
 import { type Keepsake, mayForget, type Retention } from '../domain/history/retention.ts';
 import type { ExecutionCursor } from '../ports/history.ts';
 import type { Storage } from '../ports/storage.ts';
@@ -34,6 +35,7 @@ export function createRetentionTick(deps: Deps): () => Promise<{ readonly nextAt
     pass = undefined;
     for (let step = 0; step < maxSteps; step += 1) {
       if ((await running.next()).done === true) return { nextAt: deps.clock.now() + hourMs };
+      await turn();
     }
     pass = running;
     return { nextAt: deps.clock.now() + pauseMs };

@@ -1,6 +1,7 @@
 import { type Clock, type Log, messageChain } from '@greensward/kit';
 import { planRollout, type RateState, type RolloutPlan } from '@greensward/model/rollout';
 import { cancelJob, endDeployment } from '../app/end-job.ts';
+import { turn } from '../app/turn.ts';
 import { jobConfiguration } from '../domain/jobs/configuration.ts';
 import { queuedExecution } from '../domain/jobs/execution-machine.ts';
 import type { Job } from '../domain/jobs/job.ts';
@@ -46,7 +47,8 @@ interface Member {
 export async function rolloutTick(deps: RolloutDeps): Promise<{ readonly nextAt?: number }> {
   const jobs = await deps.storage.read((tx) => tx.jobs.rollingOut());
   let nextAt: number | undefined;
-  for (const jobId of jobs) {
+  for (const [index, jobId] of jobs.entries()) {
+    if (index > 0) await turn();
     const at = await stepOf(deps, jobId);
     if (at !== undefined) nextAt = Math.min(nextAt ?? at, at);
   }

@@ -1,4 +1,5 @@
 import { type Clock, type Log, messageChain } from '@greensward/kit';
+import { turn } from '../app/turn.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { Storage } from '../ports/storage.ts';
 import { leaseHolder } from './lease.ts';
@@ -28,7 +29,8 @@ const retryMs = 10_000;
 export async function sweepTick(deps: SweepDeps): Promise<{ readonly nextAt?: number }> {
   const jobs = await deps.storage.read((tx) => tx.executions.toSweep(maxJobs));
   let nextAt: number | undefined;
-  for (const jobId of jobs) {
+  for (const [index, jobId] of jobs.entries()) {
+    if (index > 0) await turn();
     const at = await sweepOne(deps, jobId);
     if (at !== undefined) nextAt = Math.min(nextAt ?? at, at);
   }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { dataPlane } from '../data-plane.ts';
 import { greengrassv2 } from '../greengrassv2.ts';
+import { iot } from '../iot.ts';
 import { iotData } from '../iot-data.ts';
 import { buildRequest, parseError, parseOutput } from './client.ts';
 import { parseInput } from './parse-input.ts';
@@ -124,4 +125,11 @@ describe('errors', () => {
       }),
     );
   });
+});
+
+test('a number may be part of a path', () => {
+  const operation = iot.operations.DeleteJobExecution;
+  expect(buildRequest(operation, { jobId: 'j', thingName: 't', executionNumber: 2 }).path).toBe(
+    '/things/t/jobs/j/executionNumber/2',
+  );
 });

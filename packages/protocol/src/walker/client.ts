@@ -29,7 +29,8 @@ export function buildRequest<I, O>(operation: Operation<I, O>, input: I): Outgoi
   const members = operation.input.members;
   const path = operation.segments.map((segment) => {
     if ('literal' in segment) return segment.literal;
-    const label = values.get(segment.label);
+    const given = values.get(segment.label);
+    const label = typeof given === 'number' ? String(given) : given;
     if (typeof label !== 'string' || label === '') {
       throw new Fault('ValidationException', `${operation.name}: ${segment.label} is required`);
     }

@@ -40,6 +40,11 @@ describe('what is wrong is named', () => {
   });
 });
 
+test('shares that are all devices may be all of them, whatever binary fractions make of their sum', () => {
+  const options = { 'failure-rate': '33%', 'reject-rate': '56%', 'timeout-rate': '11%' };
+  expect(parseBehaviour(options)).toMatchObject({ failureRate: 0.33, rejectionRate: 0.56, silentRate: 0.11 });
+});
+
 test('fates come as often as the behaviour says', () => {
   const behaviour = parseBehaviour({
     'failure-rate': '10%',

@@ -47,4 +47,9 @@ describe('what is wrong is named', () => {
   ])('%j', (value, message) => {
     expect(() => read(value)).toThrow(message);
   });
+
+  test('a number without an end, which JSON can write', () => {
+    const text = '{"jobExecutionsRolloutConfig": {"maximumPerMinute": 1e999}}';
+    expect(() => readRequest(text, 'policy.json')).toThrow('jobExecutionsRolloutConfig.maximumPerMinute is larger');
+  });
 });

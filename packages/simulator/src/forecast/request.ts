@@ -84,6 +84,8 @@ function refuseUnknown(value: unknown, members: Members, path: string, file: str
     const below = Object.hasOwn(members, name) ? members[name] : undefined;
     if (below === undefined)
       throw usage(file, `there is no member ${at}; there are ${Object.keys(members).join(', ')}`);
+    // As JSON again it would be null, which is no limit.
+    if (member === Infinity || member === -Infinity) throw usage(file, `${at} is larger than any number`);
     if (below !== null) refuseUnknown(member, below, at, file);
   }
 }

@@ -1,5 +1,5 @@
 import { endedByService } from './execution-machine.ts';
-import type { Execution, ExecutionCounts } from './job.ts';
+import type { Execution, ExecutionCounts, ExecutionStatus } from './job.ts';
 
 /**
  * The end of a job, for as long as its executions have not all been written anew. What it ends has ended from that moment on:
@@ -31,4 +31,12 @@ export function countsAsEnded(counts: ExecutionCounts, end: JobEnd | undefined):
     IN_PROGRESS: counts.IN_PROGRESS - running,
     CANCELED: counts.CANCELED + counts.QUEUED + running,
   };
+}
+
+/** The statuses that rows may have whose executions are shown with this one. */
+export function storedAs(shown: ExecutionStatus, end: JobEnd | undefined): readonly ExecutionStatus[] {
+  if (end === undefined) return [shown];
+  const ended: readonly ExecutionStatus[] = end.force ? ['QUEUED', 'IN_PROGRESS'] : ['QUEUED'];
+  if (shown === 'CANCELED') return [shown, ...ended];
+  return ended.includes(shown) ? [] : [shown];
 }

@@ -2,8 +2,8 @@ import { Fault } from '@greensward/kit';
 import { iotJobsData, type JobExecution, type JobExecutionSummary } from '@greensward/protocol/iot-jobs-data';
 import type { ExecutionUpdateResult, PendingExecution } from '../../app/app.ts';
 import type { Execution } from '../../domain/jobs/job.ts';
+import { secondsBeforeTimedOut } from '../../domain/jobs/timers.ts';
 import type { Route } from '../exchange.ts';
-import { secondsLeft } from '../job-times.ts';
 import { type Handlers, restJsonRoutes } from '../wire/rest-json.ts';
 
 /** A caller over HTTP sees the jobs of every namespace. */
@@ -98,7 +98,7 @@ function describedExecution({ execution, job }: PendingExecution, now: number, w
     status: execution.status,
     statusDetails: execution.statusDetails,
     ...timesOf(execution),
-    approximateSecondsBeforeTimedOut: secondsLeft(execution, now),
+    approximateSecondsBeforeTimedOut: secondsBeforeTimedOut(execution.timesOutAt, now),
     versionNumber: execution.version,
     executionNumber: execution.number,
     jobDocument: withDocument ? job.document : undefined,

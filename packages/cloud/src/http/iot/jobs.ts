@@ -4,8 +4,8 @@ import type { iot, JobExecutionSummary, Job as JobOutput } from '@greensward/pro
 import type { Account } from '../../app/context.ts';
 import { iotNotFound } from '../../domain/faults.ts';
 import { deploymentNamespace, type Execution, type ExecutionCounts, type Job } from '../../domain/jobs/job.ts';
+import { secondsBeforeTimedOut } from '../../domain/jobs/timers.ts';
 import { scopeOf } from '../arns.ts';
-import { secondsLeft } from '../job-times.ts';
 import { pager } from '../page-token.ts';
 import type { Handlers } from '../wire/rest-json.ts';
 
@@ -104,7 +104,7 @@ export const jobHandlers: JobHandlers = {
         ...timesOf(execution),
         executionNumber: execution.number,
         versionNumber: execution.version,
-        approximateSecondsBeforeTimedOut: secondsLeft(execution, now),
+        approximateSecondsBeforeTimedOut: secondsBeforeTimedOut(execution.timesOutAt, now),
       },
     };
   },

@@ -1,5 +1,5 @@
 import { type SqlBool, sql } from 'kysely';
-import { countsAsEnded } from '../../../domain/jobs/as-ended.ts';
+import { countsAsEnded, storedAs } from '../../../domain/jobs/as-ended.ts';
 import type { Execution, ExecutionCounts, ExecutionStatus, Job } from '../../../domain/jobs/job.ts';
 import type { ExecutionStore } from '../../../ports/storage.ts';
 import { chunks, flag, lookups, pairLookups, parseTimeKey, timeKey, toPage } from '../rows.ts';
@@ -182,7 +182,13 @@ export function executionStore(db: Queries, shards: number, events: TxEvents): E
         .where('newest', '=', 1)
         .orderBy('thing')
         .limit(page.limit + 1);
-      if (status !== undefined) query = query.where(isShownAs(status));
+      if (status !== undefined) {
+        // By the one end of the one job: the search finds what is asked for, and not all that has been ended to another status.
+        const end = await db.selectFrom('job_end').selectAll().where('job_id', '=', jobId).executeTakeFirst();
+        const stored = storedAs(status, end && toJobEnd(end));
+        if (stored.length === 0) return { items: [] };
+        query = query.where('execution.status', 'in', stored);
+      }
       if (page.after !== undefined) query = query.where('thing', '>', page.after);
       return toPage(await query.execute(), page, toExecution, (row) => row.thing);
     },

@@ -10,6 +10,7 @@ import type { Execution } from '../../../domain/jobs/job.ts';
 import type { FailureStore } from '../../../ports/history.ts';
 import { chunks, lookups } from '../rows.ts';
 import type { FailureRow, Queries } from '../schema.ts';
+import { isThere } from './execution-rows.ts';
 
 const keyOf = ({ status, errorCode, cause }: FailureCause) => `${status} ${errorCode} ${cause}`;
 const keyOfRow = ({ status, error_code: errorCode, cause }: FailureRow) => keyOf({ status, errorCode, cause });
@@ -105,8 +106,10 @@ export function failureStore(db: Queries): FailureStore {
     async ofJob(jobId, examples) {
       const rows = await db
         .selectFrom('job_failure')
-        .selectAll()
-        .where('job_id', '=', jobId)
+        .leftJoin('job_end', 'job_end.job_id', 'job_failure.job_id')
+        .where(isThere)
+        .selectAll('job_failure')
+        .where('job_failure.job_id', '=', jobId)
         .orderBy('devices', 'desc')
         .orderBy('id')
         .execute();

@@ -82,7 +82,7 @@ export function fleetIndexStore(db: Queries): FleetIndexStore {
     },
 
     async leave(group, things) {
-      if (await isRollingOut(group)) for (const thing of things) await leaveJobs(db, group, thing);
+      if (await isRollingOut(group)) await leaveJobs(db, group, things);
       for (const chunk of lookups(things)) {
         await db.deleteFrom('membership').where('group_name', '=', group).where('thing', 'in', chunk).execute();
       }

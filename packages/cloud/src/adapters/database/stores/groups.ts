@@ -1,6 +1,6 @@
 import type { ThingGroup } from '../../../domain/registry/registry.ts';
 import type { GroupStore } from '../../../ports/storage.ts';
-import { fromJson, prefixEnd, present, toPage } from '../rows.ts';
+import { fromJson, lookups, prefixEnd, present, toPage } from '../rows.ts';
 import type { GroupRow, Queries } from '../schema.ts';
 import { noteMembership } from './thing-changes.ts';
 import { joinJobs, leaveJobs } from './waiting.ts';
@@ -128,13 +128,15 @@ export function groupStore(db: Queries): GroupStore {
       if (there) return;
       await joinJobs(db, group, thing);
       await db.insertInto('membership').values({ group_name: group, thing, joined_at: at }).execute();
-      await noteMembership(db, group, thing);
+      await noteMembership(db, group, [thing]);
     },
 
-    async remove(group, thing) {
-      await leaveJobs(db, group, thing);
-      await noteMembership(db, group, thing);
-      await db.deleteFrom('membership').where('group_name', '=', group).where('thing', '=', thing).execute();
+    async remove(group, ...things) {
+      await leaveJobs(db, group, things);
+      await noteMembership(db, group, things);
+      for (const chunk of lookups(things)) {
+        await db.deleteFrom('membership').where('group_name', '=', group).where('thing', 'in', chunk).execute();
+      }
     },
 
     async ofThing(thing, kind) {

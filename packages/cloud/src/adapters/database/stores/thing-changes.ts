@@ -1,5 +1,5 @@
 import type { QuerySource } from '@greensward/model/fleet-query';
-import { chunks } from '../rows.ts';
+import { chunks, lookups } from '../rows.ts';
 import type { Queries } from '../schema.ts';
 
 /** What changes of a thing: that it is there, which every query looks at, or one source of queries. */
@@ -30,22 +30,27 @@ export async function noteChanges(
   }
 }
 
-/** {@link noteChanges} for the membership of a thing, or of all that are in it, in a group: of static ones only. */
-export async function noteMembership(db: Queries, group: string, thing?: string): Promise<void> {
+/** {@link noteChanges} for the memberships of things, or of all that are in it, in a group: of static ones only. */
+export async function noteMembership(db: Queries, group: string, things?: readonly string[]): Promise<void> {
   if ((await watchedOf(db, ['groups'])).size === 0) return;
-  let query = db
+  const members = db
     .selectFrom('membership')
     .innerJoin('thing_group', 'thing_group.name', 'membership.group_name')
     .where('membership.group_name', '=', group)
     .where('thing_group.query', 'is', null)
     .select((eb) => ['membership.thing', eb.val('groups').as('source')]);
-  if (thing !== undefined) query = query.where('membership.thing', '=', thing);
-  await db
-    .insertInto('thing_change')
-    .columns(['thing', 'source'])
-    .expression(query)
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
+  const queries =
+    things === undefined
+      ? [members]
+      : Array.from(lookups(things), (chunk) => members.where('membership.thing', 'in', chunk));
+  for (const query of queries) {
+    await db
+      .insertInto('thing_change')
+      .columns(['thing', 'source'])
+      .expression(query)
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
 }
 
 /** {@link noteChanges} for the connections of all things that are connected. */

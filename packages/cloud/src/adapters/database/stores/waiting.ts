@@ -1,6 +1,6 @@
 import { type SqlBool, sql } from 'kysely';
 import type { ExecutionStatus } from '../../../domain/jobs/job.ts';
-import { pairLookups } from '../rows.ts';
+import { lookups, pairLookups } from '../rows.ts';
 import type { Queries } from '../schema.ts';
 
 // The members that a job has at its start are found by their names, as its rollout comes to them. `job_waiting` holds the
@@ -61,10 +61,10 @@ export async function joinJobs(db: Queries, group: string, thing: string): Promi
   }
 }
 
-/** Before the membership (without `thing`: every membership of the group) is deleted. */
-export async function leaveJobs(db: Queries, group: string, thing?: string): Promise<void> {
+/** Before the memberships of these things (without any: every membership of the group) are deleted. */
+export async function leaveJobs(db: Queries, group: string, things?: readonly string[]): Promise<void> {
   for (const job of await jobsAbove(db, group)) {
-    let query = db
+    const query = db
       .deleteFrom('job_waiting')
       .where('job_id', '=', job.id)
       .where((eb) =>
@@ -89,8 +89,8 @@ export async function leaveJobs(db: Queries, group: string, thing?: string): Pro
           ),
         ),
       );
-    if (thing !== undefined) query = query.where('thing', '=', thing);
-    await query.execute();
+    if (things === undefined) await query.execute();
+    else for (const chunk of lookups(things)) await query.where('thing', 'in', chunk).execute();
   }
 }
 
