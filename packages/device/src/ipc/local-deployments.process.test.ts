@@ -467,5 +467,5 @@ describe('a device of its own for each test', () => {
     expect(rows.map(({ status }) => status)).toEqual(taken.map(() => 'SUCCEEDED'));
     expect(await components()).toEqual({ 'com.example.Steady': `${last} RUNNING` });
     await until('it runs once', () => sleeping().length === 1);
-  }, 120_000);
+  }, 600_000);
 });
