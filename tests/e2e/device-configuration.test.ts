@@ -142,6 +142,27 @@ test('a parameter of the runtime that cannot be is refused before anything chang
   });
 });
 
+test.each([
+  [
+    'an address of the cloud that is none',
+    { iotDataEndpoint: 'localhost', mqtt: { port: 1, standaloneMqttTimeoutMs: 1 } },
+    'MQTT to localhost:1',
+  ],
+  ['a default user that there is none of', { runWithDefault: { posixUser: 'no-such-user' } }, 'no-such-user'],
+])('%s is refused before anything changes', async (_what, merge, reason) => {
+  const before = componentLog(device, plain);
+  const components = {
+    [plain]: { componentVersion: '1.0.0' },
+    [nucleus]: { componentVersion: '2.12.0', configurationUpdate: { merge: JSON.stringify(merge) } },
+  };
+  const { execution } = await deploy(components, 'FAILED');
+  expect(execution.statusDetails?.detailsMap).toMatchObject({
+    'detailed-deployment-status': 'FAILED_NO_STATE_CHANGE',
+    'deployment-failure-cause': expect.stringContaining(reason),
+  });
+  expect(componentLog(device, plain)).toBe(before);
+});
+
 test('parameters are taken over while components run, those of the connection by a new one', async () => {
   const before = componentLog(device, plain);
   const components = {
@@ -153,7 +174,7 @@ test('parameters are taken over while components run, those of the connection by
   };
   const { deploymentId } = await deploy(components, 'SUCCEEDED');
   await until('it is connected again', () => log().split('connected to the cloud').length > 3);
-  await until('it logs in detail', () => log().includes('"level":"debug"'));
+  await until('it logs in detail', () => log().includes(' [DEBUG] '));
   expect(componentLog(device, plain)).toBe(before);
   expect(await explain(nucleus, '/logging')).toContain(deploymentId);
 });

@@ -42,7 +42,7 @@ export async function artifact(): Promise<Figure[]> {
     await deviceBundle();
     const device = startNode([swardBin, 'device', '--root', root]);
     try {
-      await until('the device is connected', () => linesWith(root, '"connected to the cloud"').length > 0);
+      await until('the device is connected', () => linesWith(root, 'connected to the cloud').length > 0);
       const idle = peakMegabytes(device.pid);
       const deviceSeconds: number[] = [];
       const curlSeconds: number[] = [];
@@ -147,9 +147,9 @@ async function deploy(cloud: TestCloud, root: string, version: string, round: nu
   const components = { [component]: { componentVersion: version } };
   await client.send(new CreateDeploymentCommand({ targetArn, components }));
   client.destroy();
-  await until('the deployment ended', () => linesWith(root, '"deployment ended"').length > round, 300_000);
-  const timeOf = (text: string) => Date.parse(JSON.parse(linesWith(root, text)[round] ?? '{}').time);
-  return (timeOf('"artifact loaded"') - timeOf('"loading artifacts"')) / 1000;
+  await until('the deployment ended', () => linesWith(root, 'deployment ended').length > round, 300_000);
+  const timeOf = (text: string) => Date.parse(linesWith(root, text)[round]?.split(' ')[0] ?? '');
+  return (timeOf('artifact loaded') - timeOf('loading artifacts')) / 1000;
 }
 
 function linesWith(root: string, text: string): string[] {

@@ -127,7 +127,11 @@ describe('what cannot start ends at once with one line', () => {
   });
 
   const cases: readonly (readonly [what: string, text: RegExp, break_: () => void])[] = [
-    ['without a configuration', /config\.yaml cannot be read: make it with sward provision$/, () => {}],
+    [
+      'without a configuration',
+      /config\.yaml cannot be read: make it with sward provision, or write \{\} to it for a device without a cloud$/,
+      () => {},
+    ],
     [
       'a configuration that is not YAML',
       /^config\.yaml is not valid YAML/,
@@ -204,6 +208,21 @@ describe('a device whose cloud cannot be reached', () => {
     one.child.kill('SIGTERM');
     expect(await one.ended).toBe(0);
     expect(components()).toEqual([]);
+  });
+
+  test('says once to the person who started it that it runs, and where its log is', async () => {
+    provision();
+    await withComponent('exec sleep 3600');
+    const child = spawn(process.execPath, [main, '--root', root], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      said += chunk;
+    });
+    const ended = once(child, 'exit');
+    await until('the component runs', () => said !== '' && components().length === 1);
+    child.kill('SIGTERM');
+    await ended;
+    expect(said).toBe(`core device core-1 runs; its log is ${join(root, 'logs', 'greengrass.log')}\n`);
   });
 
   test('ends with its parent', async () => {

@@ -1,24 +1,25 @@
 // The device runtime as a program: `main.ts --root DIR [--config FILE]`; `main.ts explain --root DIR [COMPONENT [POINTER]]`. Exit codes: 0 stopped, 1 failed, 2 wrong usage, 100 to be started again, 101 stopped for a reboot.
 import { spawn } from 'node:child_process';
-import { appendFileSync, chmodSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Fault, type JsonObject, type Log, messageOf } from '@greensward/kit';
-import { type LogLevel, lineLog, syncFolder, systemClock, systemIds, systemTimers } from '@greensward/kit/node';
+import { syncFolder, systemClock, systemIds, systemTimers } from '@greensward/kit/node';
+import type { DeviceConfig } from './configuration/device-config.ts';
 import { readDeviceConfig } from './configuration/read-device-config.ts';
 import { runtimeVersion } from './configuration/runtime-version.ts';
 import type { Restart } from './deployment/stages.ts';
 import { launchFile } from './launch/launch-record.ts';
 import { createLaunchedRuntimes } from './launch/launched-runtimes.ts';
 import { becomeFresh, deployedVersion, startDeployed } from './launch/start-deployed.ts';
+import { createRuntimeLog } from './lifecycle/runtime-log.ts';
 import { type Nucleus, startNucleus } from './nucleus.ts';
 import { createLinuxPlatform } from './platform/linux/linux-platform.ts';
 import { createServiceNotifier } from './service-notifier.ts';
 import { storeVersion } from './store/device-store.ts';
 import type { ServiceEndpoints } from './uplink/aws-call.ts';
-import { readTlsMaterial } from './uplink/tls-material.ts';
+import { readTlsMaterial, type TlsMaterial } from './uplink/tls-material.ts';
 
-const logLimit = 10 * 1024 * 1024;
 /** After the command to reboot the operating system ends us within this time, or there was no reboot. */
 const rebootWaitMs = 60_000;
 
@@ -34,27 +35,6 @@ function readArguments(args: readonly string[]): { root: string; config: string 
   } catch (error) {
     throw new Fault('Usage', messageOf(error));
   }
-}
-
-/** `logs/greengrass.log`, put aside once at 10 MB. A disk that takes no more must not end the components: what cannot be
- * written is dropped, and that is said once on standard error. */
-function openLog(root: string, level: () => LogLevel): Log {
-  const file = join(root, 'logs', 'greengrass.log');
-  let failing = false;
-  return lineLog(
-    (line) => {
-      try {
-        if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > logLimit) renameSync(file, `${file}.1`);
-        appendFileSync(file, line, { mode: 0o600 });
-        failing = false;
-      } catch (error) {
-        if (!failing) console.error(`the log cannot be written: ${messageOf(error)}`);
-        failing = true;
-      }
-    },
-    systemClock,
-    level,
-  );
 }
 
 function makeFolders(root: string): void {
@@ -78,14 +58,23 @@ function readConfigFile(configFile: string): string {
   try {
     return readFileSync(configFile, 'utf8');
   } catch (cause) {
-    throw new Fault('NoConfig', `${configFile} cannot be read: make it with sward provision`, { cause });
+    throw new Fault(
+      'NoConfig',
+      `${configFile} cannot be read: make it with sward provision, or write {} to it for a device without a cloud`,
+      { cause },
+    );
   }
+}
+
+/** Undefined for a device without a cloud, which proves itself to nobody. */
+async function tlsOf(config: DeviceConfig): Promise<TlsMaterial | undefined> {
+  return config.offline ? undefined : readTlsMaterial(config);
 }
 
 /** `main.ts check`: says what this build is, once it has seen that it could start here. Nothing is written. */
 async function check(): Promise<void> {
   const { root, config: configFile } = readArguments(process.argv.slice(3));
-  await readTlsMaterial(readDeviceConfig(readConfigFile(configFile), { root }));
+  await tlsOf(readDeviceConfig(readConfigFile(configFile), { root }));
   process.stdout.write(`${JSON.stringify({ version: runtimeVersion, store: storeVersion })}\n`);
 }
 
@@ -100,9 +89,18 @@ async function main(): Promise<void> {
   // Or a power cut could take the store with its folder.
   await syncFolder(root);
   let current: Nucleus | undefined;
-  const log = openLog(root, () => levelOf((current?.config() ?? config).logging.level));
-  const tls = await readTlsMaterial(config);
-  if ((statSync(config.privateKeyPath).mode & 0o077) !== 0)
+  const log = createRuntimeLog({
+    folder: join(root, 'logs'),
+    clock: systemClock,
+    timers: systemTimers,
+    settings: () => (current?.config() ?? config).logging,
+    // A disk that takes no more must not end the components.
+    onFailure: (reason) => console.error(`the log cannot be written: ${reason}`),
+  });
+  const tls = await tlsOf(config);
+  if (config.offline)
+    log.warn('config.yaml names no cloud: the device takes local deployments only', { file: configFile });
+  else if ((statSync(config.privateKeyPath).mode & 0o077) !== 0)
     log.warn('the private key can be read by others than its owner', { file: config.privateKeyPath });
 
   const service = createServiceNotifier({ environment: process.env, timers: systemTimers, log });
@@ -220,7 +218,14 @@ async function main(): Promise<void> {
   };
   starting = start();
   await starting;
-  service.ready(`core device ${config.thingName}`);
+  service.ready(config.offline ? 'a device without a cloud' : `core device ${config.thingName}`);
+  // For a person who started it: a parent is told by its channel, and nothing more comes on this way.
+  if (process.send === undefined) {
+    const what = config.offline ? 'the device, without a cloud,' : `core device ${config.thingName}`;
+    console.log(`${what} runs; its log is ${join(root, 'logs', 'greengrass.log')}`);
+  }
+  // There is no connection to wait for.
+  if (config.offline && process.connected) process.send?.({ kind: 'ready', thing: '' });
   log.info('device runtime started', { thing: config.thingName, version: config.nucleusVersion, pid: process.pid });
 }
 
@@ -235,11 +240,6 @@ function runReboot([program = '', ...args]: readonly string[], log: Log): Promis
       else reject(new Error(`${program} ended with ${code ?? signal}`));
     });
   });
-}
-
-function levelOf(level: 'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR'): LogLevel {
-  const levels = { TRACE: 'debug', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
-  return levels[level];
 }
 
 function inheritedEnvironment(): Record<string, string> {

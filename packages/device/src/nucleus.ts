@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Clock, type Ids, type JsonObject, type Log, messageOf, type Timers } from '@greensward/kit';
+import { type Clock, Fault, type Ids, type JsonObject, type Log, messageOf, type Timers } from '@greensward/kit';
 import { toJson } from '@greensward/model/configuration';
 import { builtinComponents, emptyBuiltins, tokenExchangeService } from './builtin/builtin-components.ts';
 import { createComponentFiles } from './components/component-files.ts';
@@ -30,8 +30,10 @@ import { createCredentialProvider } from './uplink/credential-provider.ts';
 import { ecrLogin } from './uplink/ecr-login.ts';
 import { createDataPlane } from './uplink/https-data-plane.ts';
 import { createUplink } from './uplink/mqtt-uplink.ts';
+import { createNoCloud } from './uplink/no-cloud.ts';
 import { createS3Objects } from './uplink/s3-objects.ts';
 import type { TlsMaterial } from './uplink/tls-material.ts';
+import { type Retry, tryEndpoints } from './uplink/try-endpoints.ts';
 
 /** The component by which a device runtime reports itself. */
 const nucleusComponent = 'aws.greengrass.Nucleus';
@@ -43,7 +45,8 @@ export interface NucleusDeps {
   readonly rootPath: string;
   /** config.yaml, under what deployments set of aws.greengrass.Nucleus. Faults name the key. */
   readonly readConfig: (overrides: JsonObject) => DeviceConfig;
-  readonly tls: TlsMaterial;
+  /** Undefined: the device has no cloud. */
+  readonly tls: TlsMaterial | undefined;
   readonly platform: Platform;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -93,14 +96,29 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
   const cloudTime = createCloudTime(clock, timers);
   for (const group of store.groups().values()) cloudTime.observeAtLeast(group.timestamp);
   const live = createLiveConfiguration({ store, cloudTime, log });
+  if (config.posixUser !== undefined) {
+    // Not the end, as in the reference: a directory of users may answer later, and what has a user of its own runs.
+    void platform.requireUser(config.posixUser).catch((error: unknown) => {
+      log.error('components cannot run as the default user', {
+        key: 'runWithDefault.posixUser',
+        reason: messageOf(error),
+      });
+    });
+  }
   const processes = openProcessRecord(join(config.rootPath, 'run', 'processes.json'), log);
   await platform.endLeftovers(processes.leftovers);
 
   const onDate = (epochMs: number) => cloudTime.observe(epochMs);
-  const dataPlane = createDataPlane({ config, settings: own.current, onDate, tls, log, timers });
-  const uplink = createUplink({ config, settings: own.current, tls, log, timers, ids });
+  const { dataPlane, uplink, askCredentials } =
+    tls === undefined
+      ? createNoCloud(timers, own.current)
+      : {
+          dataPlane: createDataPlane({ config, settings: own.current, onDate, tls, log, timers }),
+          uplink: createUplink({ config, settings: own.current, tls, log, timers, ids }),
+          askCredentials: createCredentialProvider({ config: own.current, tls, timers }),
+        };
   const tokenExchange = createTokenExchange({
-    ask: createCredentialProvider({ config: own.current, tls, timers }),
+    ask: askCredentials,
     clock,
     timers,
     ids,
@@ -112,7 +130,7 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
     settings: own.current,
     credentials: tokenExchange.credentials,
     endpoints: deps.serviceEndpoints,
-    rootCa: tls.ca,
+    rootCa: tls?.ca ?? '',
     clock,
     timers,
   });
@@ -163,6 +181,19 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
       log.warn('a recipe variable stands for nothing', { component, placeholder }),
     ...(config.posixUser === undefined ? {} : { defaultUser: config.posixUser }),
   });
+  async function checkNucleus(overrides: JsonObject, signal: AbortSignal): Promise<void> {
+    const before = own.current();
+    const after = own.check(overrides);
+    if (after.posixUser !== undefined && after.posixUser !== before.posixUser) {
+      await platform.requireUser(after.posixUser).catch((cause: unknown) => {
+        throw new Fault('RUN_WITH_CONFIG_NOT_VALID', `runWithDefault.posixUser: ${messageOf(cause)}`, { cause });
+      });
+    }
+    if (tls === undefined) return;
+    const retry: Retry = (what, retryLimitMs, until, work) =>
+      retrying({ timers, ids, log, retryLimitMs }, what, until, work);
+    await tryEndpoints(before, after, { tls, log, timers, retry }, signal);
+  }
   async function beforeBringUp(set: ComponentSet): Promise<'go' | 'restart'> {
     const effects = own.take(set);
     if (effects.restart) {
@@ -200,9 +231,9 @@ export async function startNucleus(deps: NucleusDeps): Promise<Nucleus> {
         work,
       ),
     specContext,
-    checkNucleus: own.check,
+    checkNucleus,
     settings: () => ({
-      interpolate: own.current().interpolateComponentConfiguration,
+      interpolates: (overrides) => own.check(overrides).interpolateComponentConfiguration,
       mergeTime(created) {
         cloudTime.observeAtLeast(created);
         return own.current().deploymentConfigurationTimeSource === 'deploymentProcessingTime'
@@ -304,12 +335,18 @@ function componentEnvironment(
   return {
     ...inherited,
     PATH: [...folders].join(':'),
-    AWS_REGION: config.region,
-    AWS_DEFAULT_REGION: config.region,
-    AWS_IOT_THING_NAME: config.thingName,
     GGC_VERSION: config.nucleusVersion,
-    GG_ROOT_CA_PATH: config.rootCaPath,
+    ...(config.offline ? {} : cloudEnvironment(config)),
     ...proxyEnvironment(config),
+  };
+}
+
+function cloudEnvironment({ region, thingName, rootCaPath }: DeviceConfig): Readonly<Record<string, string>> {
+  return {
+    AWS_REGION: region,
+    AWS_DEFAULT_REGION: region,
+    AWS_IOT_THING_NAME: thingName,
+    GG_ROOT_CA_PATH: rootCaPath,
   };
 }
 

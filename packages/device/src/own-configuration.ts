@@ -8,8 +8,8 @@ import type { ComponentSet } from './store/records.ts';
 /** The runtime's own configuration: config.yaml, and over it what deployments set of aws.greengrass.Nucleus. */
 export interface OwnConfiguration {
   current(): DeviceConfig;
-  /** Faults when the runtime could not work with these values of deployments. */
-  check(overrides: JsonObject): void;
+  /** What the configuration would be with these values of deployments. Faults when the runtime could not work with it. */
+  check(overrides: JsonObject): DeviceConfig;
   /** Takes over what a set says, and tells what else has to happen; with `restart`, nothing is taken over yet. */
   take(set: ComponentSet): ReturnType<typeof effectsOf>;
 }
@@ -51,7 +51,7 @@ export function ownConfiguration(
     current: () => current,
     check(overrides) {
       try {
-        read(overrides);
+        return read(overrides);
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
         const ofUser = /runWithDefault/i.test(String(error.context['key']));

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Fault } from '@greensward/kit';
@@ -105,14 +105,18 @@ function statusCommand(): Command {
 }
 
 function cancelCommand(): Command {
-  return command('cancel', 'Cancel a local deployment that has changed nothing yet.')
+  return command(
+    'cancel',
+    'Cancel a local deployment. One that changes components already brings back those before. Exit code 1 when it has ended.',
+  )
     .argument('<id>', 'deployment id')
     .action(async (deploymentId: string, _options: Common, own: Command) => {
       await withDevice(rootOf(own), async (client) => {
         const { message = '' } = await client.call(cliOperations.CancelLocalDeployment, { deploymentId });
         console.log(message);
         const { deployment } = await client.call(cliOperations.GetLocalDeploymentStatus, { deploymentId });
-        if (deployment.status !== 'CANCELED') process.exitCode = 1;
+        // One that goes back is still in progress.
+        if (deployment.status !== 'CANCELED' && !message.startsWith('Cancel request submitted')) process.exitCode = 1;
       });
     });
 }
@@ -173,7 +177,8 @@ function logsCommand(): Command {
       if (component !== undefined && !/^[A-Za-z0-9_.-]{1,128}$/.test(component))
         throw new Fault('Usage', `${JSON.stringify(component)} is not the name of a component`);
       const path = join(root, 'logs', `${component ?? 'greengrass'}.log`);
-      if (!existsSync(path) && options.follow !== true) throw new Fault('NoLog', `there is no log ${path}`);
+      if (!existsSync(path) && options.follow !== true)
+        throw new Fault('NoLog', `there is no log ${path}${component === undefined ? '' : othersIn(root)}`);
       const tail = new LogTail(path);
       process.stdout.write(tail.read());
       while (options.follow === true) {
@@ -182,6 +187,16 @@ function logsCommand(): Command {
       }
       tail.close();
     });
+}
+
+/** The components that have a log, for one who mistyped. */
+function othersIn(root: string): string {
+  const folder = join(root, 'logs');
+  const logs = existsSync(folder) ? readdirSync(folder) : [];
+  const names = logs.flatMap((file) =>
+    (/^(?!greengrass\.)(.+)(?<!_\d{4}_\d\d_\d\d_\d\d_\d+)\.log$/.exec(file) ?? []).slice(1),
+  );
+  return names.length === 0 ? '' : `; there are those of ${names.sort().join(', ')}`;
 }
 
 function describe({ deploymentId, status, createdOn, deploymentStatusDetails: details }: LocalDeployment): string {

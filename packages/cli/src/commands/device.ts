@@ -56,6 +56,10 @@ function configCommand(): Command {
     .argument('[component]', 'one component only')
     .argument('[pointer]', 'a JSON pointer below its configuration')
     .option('--json', 'as JSON')
+    .addHelpText(
+      'after',
+      '\n--root <folder> is the root folder of the device, --config <file> its config.yaml if that is somewhere else.',
+    )
     .action(async (component: string | undefined, pointer: string | undefined, _own: unknown, command: Command) => {
       const options: DeviceOptions & { readonly json?: boolean } = command.optsWithGlobals();
       const about = [component, pointer].filter((argument) => argument !== undefined);

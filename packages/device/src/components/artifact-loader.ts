@@ -34,6 +34,8 @@ export interface LoaderDeps extends OriginDeps, RetryDeps {
 
 /** A component version whose artifacts are to be on the device. */
 export interface LoadOrder {
+  /** `name/version`. */
+  readonly version: string;
   readonly arn: string;
   readonly plan: ArtifactPlan;
   readonly at: ComponentPaths;
@@ -61,7 +63,9 @@ export async function loadArtifacts(
   if (missing.length > 0) await needSpace(deps, missing, signal);
   await inParallel(missing, parallelDownloads, signal, (file, either) => load(deps, file, either));
   const images = [...new Set(orders.flatMap(({ plan }) => plan.images))];
-  await inParallel(images, parallelPulls, signal, (image, either) => deps.images.provide(image, either));
+  await inParallel(images, parallelPulls, signal, (image, either) =>
+    deps.images.provide(image, either, deps.retryLimitMs),
+  );
   await inParallel(orders, parallelChecks, signal, async (order, either) => {
     for (const artifact of order.plan.files) {
       either.throwIfAborted();
@@ -112,7 +116,7 @@ async function findMissing(deps: LoaderDeps, orders: readonly LoadOrder[], signa
       const problem = `artifact ${artifact.uri} has no digest in its recipe and is not on disk`;
       throw new Fault('RECIPE_MISSING_ARTIFACT_HASH_ALGORITHM', problem);
     }
-    const origin = openOrigin(deps, artifact.origin, order.arn);
+    const origin = openOrigin(deps, artifact, order.arn, `${order.version}/${artifact.fileName}`);
     const part = join(order.unfinished, 'files', artifact.fileName);
     missing.push({ artifact, order, digest: artifact.digest ?? '', origin, part, size: 0 });
   });

@@ -15,11 +15,23 @@ export interface OpenOrigin {
   download(start: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 }
 
-/** The way to an artifact of the component version `arn`. */
-export function openOrigin(deps: OriginDeps, origin: ArtifactOrigin, arn: string): OpenOrigin {
+/**
+ * The way to an artifact of the component version `arn`, which is empty for a version of a local deployment. `place` is where that
+ * has it below its artifact folder.
+ */
+export function openOrigin(
+  deps: OriginDeps,
+  { origin, uri }: { readonly origin: ArtifactOrigin; readonly uri: string },
+  arn: string,
+  place: string,
+): OpenOrigin {
   const { dataPlane, objects } = deps;
   switch (origin.scheme) {
     case 'greengrass': {
+      if (arn === '') {
+        const problem = `${uri} is not on this device, and its recipe is not the cloud's: put it to ${place} in the artifact folder`;
+        throw new Fault('ARTIFACT_URI_NOT_VALID', problem);
+      }
       // A new address each time: the last one may have expired during a long outage.
       const url = (signal: AbortSignal) => dataPlane.artifactUrl(arn, origin.artifactName, signal);
       return {

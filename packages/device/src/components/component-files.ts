@@ -83,9 +83,14 @@ export function createComponentFiles(deps: ComponentFilesDeps): ComponentFiles {
     recipe: recipes.recipe,
     versions: recipes.versions,
 
-    async fetchArtifacts(components, signal) {
-      const orders = components.map(({ recipe, arn }) => ({ arn, plan: planOf(recipe), ...placeOf(recipe) }));
-      await loadArtifacts(loading, orders, signal);
+    async fetchArtifacts(components, signal, patienceMs = retryLimitMs) {
+      const orders = components.map(({ recipe, arn }) => ({
+        version: `${recipe.componentName}/${recipe.componentVersion}`,
+        arn,
+        plan: planOf(recipe),
+        ...placeOf(recipe),
+      }));
+      await loadArtifacts({ ...loading, retryLimitMs: patienceMs }, orders, signal);
     },
 
     async importArtifacts(recipe, folder, signal) {

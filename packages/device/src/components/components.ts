@@ -26,8 +26,9 @@ export interface ComponentFiles {
    * at once; what is there and right is kept, what is partly there is continued. Checks the disk space and the limit of the
    * store for all of them before the first byte. After the first failure the others are ended, and that failure is thrown. When it
    * resolves, a power cut takes nothing any more of the components: recipes and imported artifacts that were put here before included.
+   * `patienceMs`: failures are tried again so long without progress; default: the limit of the device.
    */
-  fetchArtifacts(components: readonly ComponentSource[], signal: AbortSignal): Promise<void>;
+  fetchArtifacts(components: readonly ComponentSource[], signal: AbortSignal, patienceMs?: number): Promise<void>;
   /**
    * Copies artifacts of a local deployment from below `folder`: those of URIs `file:path`, and for any other URI the file
    * `<name>/<version>/<file name>` if it is there. Throws a Fault `ARTIFACT_URI_NOT_VALID` for a path that leads out of the folder.

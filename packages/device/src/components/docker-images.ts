@@ -21,8 +21,8 @@ export interface DockerDeps extends RetryDeps {
 
 /** Container images, by the docker program: no engine is spoken to in any other way. */
 export interface DockerImages {
-  /** The image is on the device when it resolves. One of a tag or digest that is there is not pulled again, `latest` always is. */
-  provide(image: string, signal: AbortSignal): Promise<void>;
+  /** The image is on the device when it resolves. One of a tag or digest that is there is not pulled again, `latest` always is. `patienceMs`: how long failures are tried again, instead of the limit. */
+  provide(image: string, signal: AbortSignal, patienceMs?: number): Promise<void>;
   /** Removes an image. That it is in use, or gone, is only told to the log. */
   remove(image: string): Promise<void>;
 }
@@ -74,8 +74,8 @@ export function createDockerImages(deps: DockerDeps): DockerImages {
   }
 
   return {
-    async provide(image, signal) {
-      await retrying(deps, `pull of the image ${image}`, signal, async () => {
+    async provide(image, signal, patienceMs = deps.retryLimitMs) {
+      await retrying({ ...deps, retryLimitMs: patienceMs }, `pull of the image ${image}`, signal, async () => {
         if (!isMoving(image) && (await isPresent(image, signal))) return;
         if (isPrivateImage(image)) await pullPrivate(image, signal);
         else await pull(image, signal);

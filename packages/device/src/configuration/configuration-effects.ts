@@ -15,6 +15,7 @@ const live = [
   'logging',
   'loggingProblem',
   'httpClient',
+  'trial',
   'platformOverride',
   's3EndpointType',
   'fleetStatusIntervalMs',

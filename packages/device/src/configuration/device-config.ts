@@ -31,6 +31,8 @@ export interface DeploymentLimitSettings {
 export interface NucleusParameters {
   readonly proxy?: ProxySettings;
   readonly httpClient: { readonly connectMs: number; readonly idleMs: number };
+  /** How long new addresses of the cloud are tried before a deployment takes them over. */
+  readonly trial: { readonly mqttMs: number; readonly credentialsMs: number };
   readonly logging: LogSettings;
   /** Why `logging` is not followed. */
   readonly loggingProblem?: string;
@@ -47,6 +49,8 @@ export interface NucleusParameters {
 
 /** What the device is told in its config.yaml, the reference nucleus's own format. Names are the field's. */
 export interface DeviceConfig extends NucleusParameters {
+  /** There is no cloud: none of the keys that make one is set, and those below that name one are empty. */
+  readonly offline: boolean;
   readonly rootPath: string;
   readonly thingName: string;
   readonly certificatePath: string;

@@ -86,3 +86,15 @@ test('a deployment tells what it changed', () => {
   live.replaced(before);
   expect(told).toEqual(['App:nested/b']);
 });
+
+test('case 8: a container that goes with all that is in it is told once, by its own path', () => {
+  const deep = fromJson({ a: 1, outer: { inner: { b: 2, c: [3] } } }, created, 'deployment/d-1/x');
+  const entry = { name: 'App', version: '1.0.0', arn: '', isRoot: true, sources: [] };
+  store.replaceComponents([{ ...entry, configuration: deep }]);
+  const told: string[] = [];
+  live.onChange(({ path }) => told.push(path.join('/')));
+  const before = new Map([['App', deep]]);
+  store.replaceComponents([{ ...entry, configuration: fromJson({ a: 1 }, created + 1, 'deployment/d-2/x') }]);
+  live.replaced(before);
+  expect(told).toEqual(['outer']);
+});

@@ -8,7 +8,7 @@ import {
 import type { DeviceStore } from '../store/device-store.ts';
 import type { CloudTime } from './cloud-time.ts';
 
-/** A leaf of a component's configuration has another value, or is gone. */
+/** A leaf of a component's configuration has another value, or is gone; of an object that is gone with all in it, its own path. */
 export interface ConfigurationChange {
   readonly component: string;
   /** Keys below the component's configuration, as first spelled. */

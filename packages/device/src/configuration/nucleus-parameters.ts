@@ -10,8 +10,6 @@ const withoutEffect = new Map([
   ['envStage', 'it changes only the names of hosts of AWS'],
   ['fipsMode', 'the TLS library decides'],
   ['jvmOptions', 'there is no Java here'],
-  ['credentialEndpointTimeoutMs', 'new endpoints are not tried beforehand'],
-  ['mqtt.standaloneMqttTimeoutMs', 'new endpoints are not tried beforehand'],
   ['mqtt.maxInFlightPublishes', 'components send nothing over the connection yet'],
   ['mqtt.maxMessageSizeInBytes', 'components send nothing over the connection yet'],
   ['mqtt.maxPublishRetry', 'what is sent is made anew from the store'],
@@ -34,6 +32,10 @@ export function nucleusParameters(configuration: ConfigNode): NucleusParameters 
     httpClient: {
       connectMs: http.integer('connectionTimeoutMs', 5_000, 1, 600_000),
       idleMs: http.integer('socketTimeoutMs', 30_000, 1, 3_600_000),
+    },
+    trial: {
+      mqttMs: configuration.child('mqtt').integer('standaloneMqttTimeoutMs', 60_000, 1, 3_600_000),
+      credentialsMs: configuration.integer('credentialEndpointTimeoutMs', 60_000, 1, 3_600_000),
     },
     logging: logging.settings,
     ...(logging.problem === undefined ? {} : { loggingProblem: logging.problem }),

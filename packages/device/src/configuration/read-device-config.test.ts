@@ -1,5 +1,6 @@
 import { Fault } from '@greensward/kit';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { readDeviceConfig } from './read-device-config.ts';
 
 const complete = `---
@@ -49,6 +50,8 @@ describe('config.yaml of the reference nucleus', () => {
   test('is read in every field', () => {
     expect(readDeviceConfig(complete, {})).toEqual({
       maxStoreBytes: 10_000_000_000,
+      offline: false,
+      trial: { mqttMs: 60_000, credentialsMs: 60_000 },
       rootPath: '/greengrass/v2',
       thingName: 'core-01',
       certificatePath: '/greengrass/v2/device.pem.crt',
@@ -201,6 +204,35 @@ describe('config.yaml of the reference nucleus', () => {
     expect(faultOf('just text').message).toMatch(/must be a map/);
     expect(faultOf('').context).toEqual({ key: 'system.rootPath' });
     expect(faultOf('a: &a\n  b: *a\n').message).toMatch(/too deeply/);
+  });
+
+  test('case 4: a key of a map where a text belongs, or the reverse, is refused by its whole name', () => {
+    const nested = changed('thingName: "core-01"', 'thingName: {name: "core-01"}');
+    expect(faultOf(nested).message).toBe('system.thingName: must be a text');
+    const flat = changed('mqtt:\n        version: "mqtt3"\n        port: 1884', 'mqtt: "mqtt3"');
+    expect(faultOf(flat).message).toBe(`${key('mqtt')}: must be a map`);
+  });
+
+  test('case 18: without any key of a cloud it is that of a device that works offline', () => {
+    for (const text of ['{}', '', 'services:\n  aws.greengrass.Nucleus:\n    configuration:\n      awsRegion:\n']) {
+      expect(readDeviceConfig(text, { root: '/r' })).toMatchObject({
+        offline: true,
+        thingName: '',
+        region: '',
+        ignored: [],
+      });
+    }
+    expect(readDeviceConfig(complete, {}).offline).toBe(false);
+    // One of them alone is a mistake, in the file and in a deployment.
+    expect(faultOf('system: {thingName: core}', '/r').context).toEqual({ key: key('awsRegion') });
+    expect(() => readDeviceConfig('{}', { root: '/r', nucleus: { iotDataEndpoint: 'cloud.example' } })).toThrow(
+      key('awsRegion'),
+    );
+  });
+
+  test('is JSON as well as YAML, whatever its name', () => {
+    const json = JSON.stringify(parse(complete));
+    expect(readDeviceConfig(json, {})).toEqual(readDeviceConfig(complete, {}));
   });
 
   test('file URIs become paths', () => {

@@ -10,8 +10,8 @@ const hostPattern = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Z
  * Reads the reference nucleus's own config.yaml. `overrides.root` wins over `system.rootPath`.
  *
  * Throws a Fault `DEVICE_CONFIG_NOT_VALID` that names the key. The reference nucleus runs offline without a word when one of
- * thingName, the certificate keys, iotDataEndpoint or awsRegion is missing; here that is refused, because a device that can
- * never reach its cloud has nothing to run. iotCredEndpoint and iotRoleAlias may be missing: only components that ask for AWS
+ * thingName, the certificate keys, iotDataEndpoint or awsRegion is missing; here that is so when none of them is set, and with
+ * some of them the first that is missing is named: it is a mistake. iotCredEndpoint and iotRoleAlias may be missing: only components that ask for AWS
  * credentials need them. `overrides.nucleus` is what deployments have set of the configuration of aws.greengrass.Nucleus: it lies over the file.
  * `overrides.version` is the one that a deployed build of the runtime has, whatever the file says.
  */
@@ -33,15 +33,20 @@ export function readDeviceConfig(
   const rootFromFile = system.text('rootPath');
   const rootPath = overrides.root ?? rootFromFile;
   if (rootPath === undefined) throw configFault(system.name('rootPath'), 'must be set, here or on the command line');
-  const region = regionOf(configuration);
-  const iotDataEndpoint = dataEndpointOf(configuration);
+  const offline = [
+    ...['thingName', 'certificateFilePath', 'privateKeyPath', 'rootCaPath'].map((key) => system.text(key)),
+    ...['awsRegion', 'iotDataEndpoint'].map((key) => configuration.text(key)),
+  ].every((value) => value === undefined);
+  const region = offline ? '' : regionOf(configuration);
+  const iotDataEndpoint = offline ? '' : dataEndpointOf(configuration);
   const posixUser = posixUserOf(runWith);
   const config: DeviceConfig = {
+    offline,
     rootPath,
-    thingName: thingNameOf(system),
-    certificatePath: filePathOf(system, 'certificateFilePath'),
-    privateKeyPath: filePathOf(system, 'privateKeyPath'),
-    rootCaPath: filePathOf(system, 'rootCaPath'),
+    thingName: offline ? '' : thingNameOf(system),
+    certificatePath: offline ? '' : filePathOf(system, 'certificateFilePath'),
+    privateKeyPath: offline ? '' : filePathOf(system, 'privateKeyPath'),
+    rootCaPath: offline ? '' : filePathOf(system, 'rootCaPath'),
     region,
     iotDataEndpoint,
     iotCredEndpoint: credentialEndpointOf(configuration),

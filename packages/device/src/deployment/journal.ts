@@ -16,6 +16,8 @@ export interface End extends Pick<DeploymentOutcome, 'status' | 'detailedStatus'
   readonly set?: Iterable<SetEntry>;
 }
 
+const maxOwedLocal = 50;
+
 interface JournalDeps {
   readonly store: DeviceStore;
   readonly log: Log;
@@ -85,6 +87,14 @@ export class DeploymentJournal {
   private close({ key, source }: DeploymentRecord, outcome: DeploymentOutcome): void {
     this.deps.store.putDeployment({ key, source, document: null, stage: 'ENDED', outcome });
     this.deps.store.owe(outcome);
+    if (source.kind === 'local') this.forgetOldest();
+  }
+
+  /** A device that never reaches its cloud owes it the ends of no more local deployments than it remembers itself. */
+  private forgetOldest(): void {
+    const { store } = this.deps;
+    const local = store.owedStatuses().filter((owed) => owed.source.kind === 'local');
+    for (const { id } of local.slice(0, -maxOwedLocal)) store.settle(id);
   }
 }
 

@@ -22,9 +22,13 @@ type LocalDeps = PrepareDeps & {
   readonly files: Pick<ComponentFiles, 'importArtifacts'>;
 };
 
+/** How long an artifact is asked for without progress: enough for a line that breaks, little for a person who waits. */
+const patienceMs = 10_000;
+
 /**
  * What preparing this deployment works with. For a local one the recipes of its folder come first, its artifacts are copied
- * before others are loaded, and the cloud is asked once and not waited for: a person waits, and the device may be offline.
+ * before others are loaded, and the cloud is asked once, its artifacts for {@link patienceMs}, and not waited for: a person waits,
+ * and the device may be offline.
  */
 export async function withLocalComponents(
   deps: LocalDeps,
@@ -65,7 +69,7 @@ export async function withLocalComponents(
           await folders.importArtifacts(artifactFolder, recipe, signal);
           if (hasFileArtifacts(recipe)) await files.importArtifacts(recipe, artifactFolder, signal);
         }
-        await files.fetchArtifacts(components, signal);
+        await files.fetchArtifacts(components, signal, patienceMs);
       },
     },
   };

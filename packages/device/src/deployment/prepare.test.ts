@@ -12,7 +12,10 @@ const never = new AbortController().signal;
 class Bench {
   readonly files = memoryFiles();
   readonly checked: JsonObject[] = [];
-  settings: MergeSettings = { mergeTime: (created) => created, interpolate: false };
+  settings: MergeSettings = {
+    mergeTime: (created) => created,
+    interpolates: (nucleus) => nucleus['interpolateComponentConfiguration'] === true,
+  };
   readonly resolved: string[] = [];
   groups: readonly string[] | 'denied' = ['line'];
   current: ComponentSet = new Map();
@@ -46,7 +49,7 @@ class Bench {
         onUnresolved: () => {},
       }),
       builtins: builtinComponents('us-east-1'),
-      checkNucleus: (overrides) => void this.checked.push(overrides),
+      checkNucleus: async (overrides) => void this.checked.push(overrides),
       settings: () => this.settings,
       builds: { check: async () => {} },
     };
@@ -169,7 +172,10 @@ describe('the set a deployment makes', () => {
       return found && toJson(found.configuration)['key'];
     };
     expect(key(await bench.run(update))).toBe('of the component');
-    bench.settings = { mergeTime: (created) => created + 10 * minute, interpolate: false };
+    bench.settings = {
+      mergeTime: (created) => created + 10 * minute,
+      interpolates: (nucleus) => nucleus['interpolateComponentConfiguration'] === true,
+    };
     expect(key(await bench.run(update))).toBe('deployed');
   });
 
@@ -198,8 +204,15 @@ describe('the set a deployment makes', () => {
     const merge = { at: '{work:path} of {iot:thingName}', not: '{configuration:/from}' };
     const update = { App: { version: '1.0.0', configurationUpdate: { merge } } };
     expect(configurationOf(await bench.run(update), 'App')).toMatchObject(merge);
-    bench.settings = { ...bench.settings, interpolate: true };
-    expect(configurationOf(await bench.run(update), 'App')).toMatchObject({ at: '/w/App of core', not: merge.not });
+    // From this deployment on, not from the next.
+    const switched = { version: '2.18.0', configurationUpdate: { merge: { interpolateComponentConfiguration: true } } };
+    const prepared = await bench.run({ ...update, 'aws.greengrass.Nucleus': switched });
+    expect(configurationOf(prepared, 'App')).toMatchObject({ at: '/w/App of core', not: merge.not });
+    const nucleus = entryOf(prepared, 'aws.greengrass.Nucleus');
+    if (nucleus === undefined) throw new Error('the runtime is configured');
+    bench.current = new Map([['aws.greengrass.Nucleus', nucleus]]);
+    const later = entryOf(await bench.run(update), 'App', bench.current);
+    expect(later && toJson(later.configuration)).toMatchObject({ at: '/w/App of core' });
   });
 
   test('has what is built in without asking the cloud, and takes any version of it from the cloud', async () => {

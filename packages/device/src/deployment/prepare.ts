@@ -19,11 +19,11 @@ export interface PrepareDeps extends ResolveDeps {
   readonly files: Pick<ComponentFiles, 'putRecipe' | 'recipe' | 'versions' | 'fetchArtifacts'>;
   readonly specContext: (recipe: SpecContext['recipe']) => SpecContext;
   /**
-   * Looks at what the runtime itself would be configured with, on top of its config.yaml.
+   * Looks at what the runtime itself would be configured with, on top of its config.yaml, and tries what it would reach its cloud by.
    *
-   * @throws Fault that names the key.
+   * @throws Fault that names the key, the user or the address.
    */
-  readonly checkNucleus: (overrides: JsonObject) => void;
+  readonly checkNucleus: (overrides: JsonObject, signal: AbortSignal) => Promise<void>;
   readonly settings: () => MergeSettings;
   readonly builds: Pick<RuntimeBuilds, 'check'>;
 }
@@ -32,8 +32,8 @@ export interface PrepareDeps extends ResolveDeps {
 export interface MergeSettings {
   /** The time that merged values are written at, for a document of this creation time; both epoch ms. */
   mergeTime(created: number): number;
-  /** `interpolateComponentConfiguration`. */
-  readonly interpolate: boolean;
+  /** `interpolateComponentConfiguration`, where deployments set these parameters of the runtime. @throws Fault that names the key. */
+  interpolates(overrides: JsonObject): boolean;
 }
 
 /** What a deployment says about a component. */
@@ -80,7 +80,6 @@ export async function prepare(
     document.local === undefined ? deps.settings().mergeTime(document.creationTimestamp) : document.creationTimestamp;
   const setOver = (over: ComponentSet) => componentSet(document, resolved, over, after, deps, timestamp);
   const set = setOver(current);
-  checkNucleus(set, deps);
   const byName = new Map(set.map((entry) => [entry.name, entry]));
   // Only to see that it can be done: a bad variable or a missing manifest must fail before anything changes.
   const { failed } = buildSpecs(
@@ -88,6 +87,8 @@ export async function prepare(
     deps.specContext((name) => resolved.get(name)?.recipe),
   );
   for (const error of failed.values()) throw error;
+  const ofRuntime = byName.get(deps.nucleus.component)?.configuration ?? emptyConfiguration();
+  await deps.checkNucleus(toJson(ofRuntime), signal);
   const nucleus = resolved.get(deps.nucleus.component);
   if (nucleus === undefined) return { setOver, groups: after };
   const { artifacts } = deps.specContext(() => undefined).paths(deps.nucleus.component, nucleus.version);
@@ -176,14 +177,17 @@ function componentSet(
     entryOf(name, { version, arn, defaults: recipe.defaultConfiguration, recipe }),
   );
   const { component, version } = deps.nucleus;
-  // Of another version it is among the entries already.
-  if (resolved.has(component)) return deps.settings().interpolate ? interpolated(entries, deps) : entries;
-  const nucleus = updates.has(component)
-    ? entryOf(component, { version, arn: '', defaults: {} })
-    : current.get(component);
-  // It stays as it was configured when no deployment names it any more: the runtime cannot be removed.
-  const all = nucleus === undefined ? entries : [...entries, { ...nucleus, version, isRoot: roots.has(component) }];
-  return deps.settings().interpolate ? interpolated(all, deps) : all;
+  if (!resolved.has(component)) {
+    const nucleus = updates.has(component)
+      ? entryOf(component, { version, arn: '', defaults: {} })
+      : current.get(component);
+    // It stays as it was configured when no deployment names it any more: the runtime cannot be removed.
+    if (nucleus !== undefined) entries.push({ ...nucleus, version, isRoot: roots.has(component) });
+  }
+  const nucleus = entries.find(({ name }) => name === component);
+  // As this deployment sets it, if it does (recipes, 12.4).
+  const interpolates = deps.settings().interpolates(toJson(nucleus?.configuration ?? emptyConfiguration()));
+  return interpolates ? interpolated(entries, deps) : entries;
 }
 
 /** What an entry is made of, besides the deployment. */
@@ -213,9 +217,4 @@ function interpolated(entries: readonly SetEntry[], deps: Pick<PrepareDeps, 'spe
     });
     return { ...entry, configuration: withValues(entry.configuration, value) };
   });
-}
-
-function checkNucleus(set: readonly SetEntry[], deps: Pick<PrepareDeps, 'nucleus' | 'checkNucleus'>): void {
-  const entry = set.find(({ name }) => name === deps.nucleus.component);
-  deps.checkNucleus(toJson(entry?.configuration ?? emptyConfiguration()));
 }

@@ -129,8 +129,8 @@ class Device {
         onUnresolved: () => {},
       }),
       builtins: new Map(),
-      checkNucleus: () => {},
-      settings: () => ({ mergeTime: (created) => created, interpolate: false }),
+      checkNucleus: async () => {},
+      settings: () => ({ mergeTime: (created) => created, interpolates: () => false }),
       timers: systemTimers,
       limits: () => longLimits,
       builds: new TestBuilds(),
@@ -191,6 +191,14 @@ class Device {
     );
   }
 
+  /** Waits for so many lines of a file of a component's work folder, and gives all: a shell may begin after its component counts as up. */
+  wrote(component: string, count: number, file = 'starts'): Promise<string[]> {
+    return until(`${component} has written ${count} lines to ${file}`, () => {
+      const lines = this.lines(component, file);
+      return lines.length >= count && lines;
+    });
+  }
+
   /** The lines of a file of a component's work folder; one line is written a start. */
   lines(component: string, file = 'starts'): string[] {
     const path = join(this.root, 'work', component, file);
@@ -210,6 +218,8 @@ describe('a deployment that changes nothing a component runs with', () => {
 
   test('cases 32, 34: restarts nothing: the same document, a configuration nobody runs with, limits', async () => {
     await device.deploy({ Plain: {}, Reads: {} });
+    await device.wrote('Plain', 1);
+    await device.wrote('Reads', 1);
     const ended = [
       await device.deploy({ Plain: {}, Reads: {} }),
       await device.deploy({ Plain: merge({ any: 'thing' }), Reads: merge({ unused: 2 }) }),
@@ -222,9 +232,11 @@ describe('a deployment that changes nothing a component runs with', () => {
 
   test('case 32: restarts only what uses the value that changed', async () => {
     await device.deploy({ Plain: {}, Reads: {} });
+    await device.wrote('Plain', 1);
+    await device.wrote('Reads', 1);
     await device.deploy({ Plain: {}, Reads: merge({ used: 2 }) });
+    expect((await device.wrote('Reads', 2)).length).toBe(2);
     expect(device.lines('Plain').length).toBe(1);
-    expect(device.lines('Reads').length).toBe(2);
   });
 
   test('case 93: a value of a dependency that changes in the same deployment is what its depender starts with', async () => {
@@ -234,8 +246,10 @@ describe('a deployment that changes nothing a component runs with', () => {
     const Run = 'echo {Broker:configuration:/port} >> ports; exec sleep 3600';
     device.recipe('Client', { Run }, { ComponentDependencies });
     await device.deploy({ Client: {}, Broker: {} });
+    await device.wrote('Broker', 1);
+    await device.wrote('Client', 1, 'ports');
     await device.deploy({ Client: {}, Broker: merge({ port: 2 }) });
-    expect(device.lines('Client', 'ports')).toEqual(['1', '2']);
+    expect(await device.wrote('Client', 2, 'ports')).toEqual(['1', '2']);
     expect(device.lines('Broker').length).toBe(1);
   });
 
@@ -279,7 +293,7 @@ describe('the user of a component', () => {
     async () => {
       device.recipe('Own', { Run: whoami }, { Artifacts: [device.artifact('words.txt', 'words\n')] });
       expect(await device.deploy({ Own: { runWith: { posixUser: 'nobody' } } })).toMatchObject({ status: 'SUCCEEDED' });
-      expect(device.lines('Own', 'who')).toEqual(['nobody', 'words']);
+      expect(await device.wrote('Own', 2, 'who')).toEqual(['nobody', 'words']);
       const nobody = Number(/^nobody:[^:]*:(\d+):/m.exec(readFileSync('/etc/passwd', 'utf8'))?.[1]);
       const of = (...path: string[]) => {
         const { uid, mode } = statSync(join(device.root, ...path));
@@ -297,14 +311,16 @@ describe('the user of a component', () => {
     async () => {
       device.recipe('Own', { Run: 'id -un >> who; exec sleep 3600' });
       await device.deploy({ Own: {} });
+      await device.wrote('Own', 1, 'who');
       expect(await device.deploy({ Own: { runWith: { posixUser: 'nobody' } } })).toMatchObject({ status: 'SUCCEEDED' });
-      expect(device.lines('Own', 'who')).toEqual(['root', 'nobody']);
+      expect(await device.wrote('Own', 2, 'who')).toEqual(['root', 'nobody']);
     },
   );
 
   test('who does not exist fails the deployment by name, and what ran before runs again', async () => {
     device.recipe('Own', { Run: serve });
     await device.deploy({ Own: {} });
+    await device.wrote('Own', 1);
     const ended = await device.deploy({ Own: { runWith: { posixUser: 'no-such-user' } } });
     expect(ended).toMatchObject({ status: 'FAILED', detailedStatus: 'FAILED_ROLLBACK_COMPLETE' });
     expect(ended.failure?.cause).toContain('"no-such-user" does not exist on this device');

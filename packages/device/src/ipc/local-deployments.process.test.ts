@@ -185,6 +185,21 @@ describe('a device that never reaches its cloud', () => {
     expect(nothing).toMatchObject({ code: 1, stdout: expect.stringContaining('com.example.Typo, which this device') });
   });
 
+  test.each([
+    ['greengrass:com.example.Far/1.0.0/file.bin', 'com.example.Far/1.0.0/file.bin in the artifact folder'],
+    ['https://localhost:1/file.bin', 'ECONNREFUSED'],
+  ])('does not wait long for an artifact that is somewhere else: %s', async (uri, reason) => {
+    const far = { Uri: uri, Digest: `${'A'.repeat(43)}=`, Algorithm: 'SHA-256' };
+    recipe('com.example.Far', '1.0.0', '', {
+      Manifests: [{ Lifecycle: { Run: 'exec sleep 3600' }, Artifacts: [far] }],
+    });
+    const { code, stdout } = await sward('deploy', ...folders(), '--merge', 'com.example.Far=1.0.0', '--wait');
+    expect(code).toBe(1);
+    expect(stdout).toContain('FAILED_NO_STATE_CHANGE');
+    expect(stdout).toContain(reason);
+    expect(await components()).not.toHaveProperty('com.example.Far');
+  });
+
   test('restarts and stops components, and removes them', async () => {
     const before = sleeping().length;
     await ok('stop', 'com.example.Second');
@@ -387,6 +402,25 @@ describe('a device of its own for each test', () => {
     await until('it is back', async () => (await sward('components')).code === 0);
   });
 
+  test('case 18: given no cloud in the configuration, runs local deployments, and again after a restart', async () => {
+    mkdirSync(root);
+    writeFileSync(join(root, 'config.yaml'), '{}\n');
+    recipe('com.example.Alone', '1.0.0', 'env > variables; exec sleep 3600');
+    device = startDevice(root);
+    await reachable();
+    await ok('deploy', ...folders(), '--merge', 'com.example.Alone=1.0.0', '--wait');
+    expect(await components()).toEqual({ 'com.example.Alone': '1.0.0 RUNNING' });
+    const variables = readFileSync(join(root, 'work', 'com.example.Alone', 'variables'), 'utf8');
+    expect(variables).toMatch(/^GGC_VERSION=2\./m);
+    expect(variables).not.toMatch(/^(AWS_REGION|AWS_DEFAULT_REGION|AWS_IOT_THING_NAME|GG_ROOT_CA_PATH)=/m);
+    const unknown = await sward('deploy', '--merge', 'com.example.None=1.0.0', '--wait');
+    expect(unknown).toMatchObject({ code: 1, stdout: expect.stringContaining('this device has no cloud') });
+    await device.stop();
+    device = startDevice(root);
+    await until('it runs again', async () => (await sward('components')).code === 0 && sleeping().length === 1);
+    expect(log('greengrass')).toContain('names no cloud');
+  });
+
   test('runs on when something else stands where the socket belongs', async () => {
     provision();
     writeFileSync(join(root, 'ipc.socket'), 'a file of somebody');
@@ -433,5 +467,5 @@ describe('a device of its own for each test', () => {
     expect(rows.map(({ status }) => status)).toEqual(taken.map(() => 'SUCCEEDED'));
     expect(await components()).toEqual({ 'com.example.Steady': `${last} RUNNING` });
     await until('it runs once', () => sleeping().length === 1);
-  }, 120_000);
+  }, 600_000);
 });

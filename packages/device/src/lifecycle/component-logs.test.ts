@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { silentLog } from '@greensward/kit';
 import { temporaryFolder } from '@greensward/testkit/temporary-folder';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { LogSettings } from '../configuration/device-config.ts';
 import { createComponentLogs } from './component-logs.ts';
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -19,8 +20,11 @@ const line = {
 };
 const timers = { after: () => () => {}, monotonic: () => 0 };
 
-function open(now = () => Date.parse('2026-03-01T10:00:00.123Z'), sizes = {}) {
-  return createComponentLogs({ folder: folder.path, clock: { now }, timers, log: silentLog, ...sizes });
+const standard: LogSettings = { level: 'INFO', format: 'TEXT', fileBytes: 1_048_576, totalBytes: 10_485_760 };
+
+function open(now = () => Date.parse('2026-03-01T10:00:00.123Z'), more: Partial<LogSettings> = {}) {
+  const settings = () => ({ ...standard, ...more });
+  return createComponentLogs({ folder: folder.path, clock: { now }, timers, log: silentLog, settings });
 }
 
 test('a line is written in the text form of the reference runtime', () => {
@@ -70,7 +74,8 @@ test.each(['../a', 'a/b', '', 'a\0', 'x'.repeat(129)])('%j is no name for a log'
 test('a folder that is gone is told once and ends nothing', () => {
   const told: string[] = [];
   const log = { ...silentLog, error: (message: string) => told.push(message) };
-  const logs = createComponentLogs({ folder: join(folder.path, 'gone'), clock: { now: () => 0 }, timers, log });
+  const gone = join(folder.path, 'gone');
+  const logs = createComponentLogs({ folder: gone, clock: { now: () => 0 }, timers, log, settings: () => standard });
   const write = logs.log('a');
   for (let i = 0; i < 3; i += 1) {
     write(line);

@@ -42,6 +42,7 @@ function open(): Lifecycle {
     clock: systemClock,
     timers: systemTimers,
     log: silentLog,
+    settings: () => ({ level: 'INFO', format: 'TEXT', fileBytes: 1_048_576, totalBytes: 10_485_760 }),
   });
   return createLifecycle({
     platform: platform(),

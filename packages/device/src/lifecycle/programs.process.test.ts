@@ -42,8 +42,7 @@ function open(logFolder: string): Lifecycle {
     clock: systemClock,
     timers: systemTimers,
     log,
-    fileBytes: 256 * 1024,
-    totalBytes: 1024 * 1024,
+    settings: () => ({ level: 'INFO', format: 'TEXT', fileBytes: 256 * 1024, totalBytes: 1024 * 1024 }),
   });
   return createLifecycle({
     platform: createLinuxPlatform({ timers: systemTimers, log, device: folder.path, path }),

@@ -46,6 +46,8 @@ export interface Platform {
   attributes(): Readonly<Record<string, string>>;
   /** Throws Fault `USER_UNKNOWN` (names the user) or `START_FAILED` when the process cannot be started. */
   start(command: ScriptCommand): Promise<ScriptProcess>;
+  /** Throws Fault `USER_UNKNOWN` (names the user) when a script could not be run as `user[:group]`. */
+  requireUser(user: string): Promise<void>;
   /** Ends what a dead runtime left running; a pid that now belongs to another process is not touched. */
   endLeftovers(leftovers: readonly Leftover[]): Promise<void>;
   /** The path of an executable as `onpath` of Skipif looks for it. */

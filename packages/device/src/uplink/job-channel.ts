@@ -134,6 +134,8 @@ export function createJobChannel(deps: ChannelDeps): Channel<JobReport> {
     },
 
     disconnected(reason) {
+      // Asked anew on the next connection: what a session brings of before is out of date.
+      question = undefined;
       cancelAskAgain();
       pending.failAll(reason);
     },

@@ -194,7 +194,7 @@ describe.each(['mqtt5', 'mqtt3'] as const)('over %s', (version) => {
     const states: boolean[] = [];
     const made = await connected({ version });
     made.onConnection((state) => states.push(state));
-    await cloud.count(nextGet, 1);
+    await vi.waitFor(() => expect(arrivals.length).toBe(1));
     cloud.drop();
     await cloud.count(nextGet, 2);
     await vi.waitFor(() => expect(states).toEqual([false, true]));

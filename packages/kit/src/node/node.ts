@@ -1,4 +1,3 @@
 // The impure entry of kit: files, processes, the machine's clock and chance.
 export { ensureFolder, replaceFile, syncFile, syncFolder, syncTree, writeFileAtomic } from './files.ts';
-export { type LogLevel, lineLog } from './log.ts';
 export { systemClock, systemIds, systemTimers } from './system.ts';

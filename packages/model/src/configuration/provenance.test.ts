@@ -94,7 +94,7 @@ test('case 5, case 23: what changed is told by leaf, and a new time or writer of
   expect(changedPaths(fromJson({ a: { b: 2 } }, 1, 'd'), fromJson({ a: 1 }, 1, 'd'))).toEqual([['a']]);
 });
 
-test('values are replaced in place, with times and writers as they were', () => {
+test('case 2: values are replaced in place, with times and writers as they were', () => {
   const tree = fromJson({ path: '{work:path}', nested: { n: 1 } }, 100, 'd');
   const replaced = withValues(tree, { path: '/w', nested: { n: 1 } });
   expect(toJson(replaced)).toEqual({ path: '/w', nested: { n: 1 } });

@@ -61,6 +61,8 @@ export class FakePlatform implements Platform {
     };
   }
 
+  async requireUser(): Promise<void> {}
+
   async endLeftovers(leftovers: readonly Leftover[]): Promise<void> {
     this.leftoversEnded.push(...leftovers);
   }

@@ -63,6 +63,9 @@ export function createLinuxPlatform(options: LinuxPlatformOptions): Platform {
       const setpriv = identity?.moreGroups === true ? findExecutable('setpriv') : undefined;
       return startScript(command, { timers, log, mark, identity, setpriv });
     },
+    async requireUser(user) {
+      await identityOf(user);
+    },
     async endLeftovers(leftovers) {
       if (!hasProc) return;
       const marked = (value: string) =>
