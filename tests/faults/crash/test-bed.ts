@@ -52,6 +52,7 @@ export class Slot {
   readonly moments: ({ readonly at: number } & CloudState)[] = [];
   readonly #bed: TestBed;
   #lives = 0;
+  #last: TestProcess | undefined;
 
   constructor(bed: TestBed, thing: string) {
     this.#bed = bed;
@@ -92,9 +93,10 @@ export class Slot {
     const main = watched === undefined || watched.stop !== undefined ? this.#bed.bundle : sources;
     const settings: FaultSettings = { root: this.root, journal: this.journal, ...watched };
     const env: NodeJS.ProcessEnv = { ...process.env, NODE_COMPILE_CACHE: join(this.#bed.folder, 'code') };
-    if (watched === undefined) return startNode([main, '--root', this.root], { env });
-    env[faultVariable] = JSON.stringify(settings);
-    return startNode(['--import', faultLayer, main, '--root', this.root], { env });
+    const layer = watched === undefined ? [] : ['--import', faultLayer];
+    if (watched !== undefined) env[faultVariable] = JSON.stringify(settings);
+    this.#last = startNode([...layer, main, '--root', this.root], { env });
+    return this.#last;
   }
 
   /** The cloud came to know more: remembered with how far the device was. */
@@ -194,9 +196,10 @@ export class Slot {
       if (failure !== undefined) throw failure;
     } catch (cause) {
       const log = join(this.root, 'logs', 'greengrass.log');
-      const lines = existsSync(log) ? readFileSync(log, 'utf8').slice(-3000) : 'no log';
+      const lines = existsSync(log) ? readFileSync(log, 'utf8').slice(-3000) : '';
+      const printed = this.#last?.output() ?? '';
       throw new Error(
-        `${last}; told: ${JSON.stringify(this.told)}; processes: ${this.processes.join(', ')}\n${lines}`,
+        `${last}; told: ${JSON.stringify(this.told)}; processes: ${this.processes.join(', ')}\n${printed}\n${lines}`,
         {
           cause,
         },

@@ -82,6 +82,8 @@ test('a Run that exits 0 finishes, runs its shutdown once, and its output is in 
   const script = 'echo "hello from $WHO"; echo oops >&2';
   apply(component('a', { Setenv: { WHO: 'a' }, Run: script, Shutdown: 'echo down >> "$T/events"' }));
   await expect(lifecycle.settled(new Set(['a']), never)).resolves.toEqual({ ok: true });
+  // A shell that is slow to begin counts as up meanwhile.
+  await until('it has finished', () => states.at(-1) === 'a FINISHED');
   expect(states).toEqual(['a INSTALLED', 'a STARTING', 'a RUNNING', 'a STOPPING', 'a FINISHED']);
   expect(lines('events')).toEqual(['down']);
   const log = await until('the log is written', () => lines('logs/a.log').length > 8 && lines('logs/a.log'));
@@ -91,6 +93,7 @@ test('a Run that exits 0 finishes, runs its shutdown once, and its output is in 
 
 test('a Run that crashes is started three times and then broken, with its exit code', async () => {
   apply(component('a', { Run: 'echo run >> "$T/events"; exit 42', Recover: 'echo recover >> "$T/events"' }));
+  await until('it is broken', () => states.at(-1) === 'a BROKEN');
   const outcome = await lifecycle.settled(new Set(['a']), never);
   expect(outcome).toMatchObject({ ok: false, broken: [{ state: 'BROKEN', statusCodes: ['RUN_ERROR'] }] });
   expect(lifecycle.statuses()[0]?.reason).toContain('exited with code 42');
@@ -105,6 +108,7 @@ test('a depender is restarted after its HARD dependency crashed and came back', 
   );
   await expect(lifecycle.settled(new Set(['base', 'top']), never)).resolves.toEqual({ ok: true });
   const pidOf = (line: string | undefined) => Number(line?.split(' ')[1]);
+  await until('both have begun', () => lines('base').length === 1 && lines('top').length === 1);
   const base = pidOf(lines('base')[0]);
   process.kill(base, 'SIGKILL');
   await until('the depender runs again', () => lines('top').length === 3);

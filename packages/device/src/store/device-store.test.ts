@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { Worker } from 'node:worker_threads';
 import { Fault } from '@greensward/kit';
 import { emptyConfiguration } from '@greensward/model/configuration';
 import { temporaryFolder } from '@greensward/testkit/temporary-folder';
@@ -137,6 +139,25 @@ test('a sequence goes on over restarts, each on its own', () => {
   expect([store.next('x'), store.next('x'), store.next('y')]).toEqual([0, 1, 0]);
   reopen();
   expect(store.next('x')).toBe(2);
+});
+
+test('a store that a command holds for a moment is waited for', async () => {
+  const other = join(folder.path, 'held.db');
+  // Not a write-ahead log yet: so nobody may even look at it while it is written.
+  const hold = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    const { DatabaseSync } = require('node:sqlite');
+    const database = new DatabaseSync(workerData);
+    database.exec('begin exclusive');
+    parentPort.postMessage('held');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+    database.exec('commit');
+    database.close();`;
+  const worker = new Worker(hold, { eval: true, workerData: other });
+  await once(worker, 'message');
+  const ended = once(worker, 'exit');
+  openDeviceStore(other).close();
+  await ended;
 });
 
 describe('a store that cannot be used is refused', () => {

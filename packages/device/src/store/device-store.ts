@@ -22,6 +22,9 @@ const schema = `
   create table counter (name text primary key, value integer not null) strict;
 `;
 
+/** How long another connection may keep the database from the runtime: commands that read it, never for long. */
+const busyMs = 2_000;
+
 /** Ended deployments that are remembered. */
 const historyLength = 50;
 
@@ -226,8 +229,9 @@ export function openDeviceStore(file: string, options: StoreOptions = {}): Devic
 function openDatabase(file: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(file);
-    database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 2000;');
+    // From the first statement on: after a crash whoever opens it first recovers the log, and that may be a command that reads it.
+    database = new DatabaseSync(file, { timeout: busyMs });
+    database.exec('pragma journal_mode = wal; pragma synchronous = full;');
     database.exec('begin immediate');
     migrate(database, file);
     database.exec('commit');
