@@ -44,6 +44,10 @@ async function ask(topic: string, payload: object): Promise<Readonly<Record<stri
   return JSON.parse(String(reply.payload));
 }
 
+/** As a network would carry: told devices above it come when others are done, and the cloud refuses none for want of room. */
+const atOnce = 10_000;
+const held: string[] = [];
+
 /** Those that are at a deployment, and whether they were told anything meanwhile: a notification may repeat. */
 const busy = new Map<string, boolean>();
 
@@ -52,12 +56,18 @@ function beTold(thing: string): void {
     busy.set(thing, true);
     return;
   }
+  if (busy.size === atOnce) {
+    held.push(thing);
+    return;
+  }
   busy.set(thing, false);
   deploy(thing)
     .then(() => {
       const again = busy.get(thing);
       busy.delete(thing);
       if (again === true) beTold(thing);
+      const next = held.pop();
+      if (next !== undefined) beTold(next);
     })
     .catch((error: unknown) => done.reject(error));
 }
