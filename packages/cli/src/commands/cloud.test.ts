@@ -8,7 +8,7 @@ afterEach(() => {
 describe('how the cloud is started', () => {
   test('each option is passed on as one argument', () => {
     const { args } = cloudStart('data', { apiPort: '1', host: '::1', name: ['a', 'b'], insecure: true, json: true });
-    expect(args.slice(2)).toEqual([
+    expect(args.slice(args.indexOf('--data'))).toEqual([
       '--data',
       'data',
       '--api-port=1',
