@@ -52,8 +52,8 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
       {
         file: tick,
-        find: 'async function carryOn({ storage, clock, bus, log, holder }: RolloutDeps, jobId: string)',
-        put: 'async function carryOn({ storage, clock, bus, log, holder }: RolloutDeps, jobId: string, wanted: RolloutPlan)',
+        find: 'async function carryOn({ storage, clock, bus, log, holder }: JobTaskDeps, jobId: string)',
+        put: 'async function carryOn({ storage, clock, bus, log, holder }: JobTaskDeps, jobId: string, wanted: RolloutPlan)',
       },
       { file: tick, find: 'const until = await lease.heldUntil();', put: 'const until = undefined;' },
       { file: tick, find: 'const wanted = await planned(tx, job, joined, now);\n', put: '' },

@@ -1,31 +1,18 @@
-import { type Clock, type Log, messageChain } from '@greensward/kit';
 import { planRollout, type RateState, type RolloutPlan } from '@greensward/model/rollout';
 import { cancelJob, endDeployment } from '../app/end-job.ts';
-import { turn } from '../app/turn.ts';
 import { jobConfiguration } from '../domain/jobs/configuration.ts';
 import { queuedExecution } from '../domain/jobs/execution-machine.ts';
 import type { Job } from '../domain/jobs/job.ts';
 import { queuedAtAfter } from '../domain/jobs/queued-at.ts';
-import type { Bus } from '../ports/bus.ts';
-import type { Storage, Tx } from '../ports/storage.ts';
+import type { Tx } from '../ports/storage.ts';
+import { eachJob, type JobTaskDeps } from './each-job.ts';
 import { leaseHolder } from './lease.ts';
-
-export interface RolloutDeps {
-  readonly storage: Storage;
-  readonly clock: Clock;
-  readonly bus: Bus;
-  readonly log: Log;
-  /** This process, among those that share the database. */
-  readonly holder: string;
-}
 
 /** Executions made for one job in one transaction: as many for its first members, and for those who came later. */
 const maxRows = 1000;
 /** Members of the target that are looked at in one transaction. */
 const maxScan = 10_000;
 const minPage = 64;
-/** After a failure of one job. */
-const retryMs = 10_000;
 /** A process that dies leaves a job to the others after so long. */
 const leaseMs = 10_000;
 /** Who waits for the rate keeps the job for this long after its next turn. */
@@ -44,36 +31,26 @@ interface Member {
  * at any time, and by several processes at once: what it does it plans again where writers take turns. A lease a job keeps them
  * from doing so in vain.
  */
-export async function rolloutTick(deps: RolloutDeps): Promise<{ readonly nextAt?: number }> {
+export async function rolloutTick(deps: JobTaskDeps): Promise<{ readonly nextAt?: number }> {
   const jobs = await deps.storage.read((tx) => tx.jobs.rollingOut());
-  let nextAt: number | undefined;
-  for (const [index, jobId] of jobs.entries()) {
-    if (index > 0) await turn();
-    const at = await stepOf(deps, jobId);
-    if (at !== undefined) nextAt = Math.min(nextAt ?? at, at);
-  }
+  const nextAt = await eachJob(deps, jobs, 'a rollout could not be carried on', (jobId) => stepOf(deps, jobId));
   return nextAt === undefined ? {} : { nextAt };
 }
 
-/** One job's turn. One that cannot be carried on is tried again later, and holds up no other. */
-async function stepOf(deps: RolloutDeps, jobId: string): Promise<number | undefined> {
-  const { storage, clock, log, holder } = deps;
-  try {
-    const look = await storage.read(async (tx) => {
-      const now = clock.now();
-      const job = await runningJob(tx, jobId);
-      if (job === undefined) return { due: false, nextAt: undefined };
-      const until = await leaseHolder(tx, leaseName(jobId), holder, now).heldUntil();
-      if (until !== undefined) return { due: false, nextAt: until };
-      const plan = await planned(tx, job, await tx.executions.waiting(jobId, 1), now);
-      const idle = plan.abort === undefined && plan.enqueue === 0 && plan.enqueueJoined === 0;
-      return { due: !idle || job.retryAfter !== undefined, nextAt: plan.nextAt };
-    });
-    return look.due ? await carryOn(deps, jobId) : look.nextAt;
-  } catch (error) {
-    log.error('a rollout could not be carried on', { jobId, error: messageChain(error) });
-    return clock.now() + retryMs;
-  }
+/** Looks first whether there is anything to do, without the writers' lock. Returns when to look again. */
+async function stepOf(deps: JobTaskDeps, jobId: string): Promise<number | undefined> {
+  const { storage, clock, holder } = deps;
+  const look = await storage.read(async (tx) => {
+    const now = clock.now();
+    const job = await runningJob(tx, jobId);
+    if (job === undefined) return { due: false, nextAt: undefined };
+    const until = await leaseHolder(tx, leaseName(jobId), holder, now).heldUntil();
+    if (until !== undefined) return { due: false, nextAt: until };
+    const plan = await planned(tx, job, await tx.executions.waiting(jobId, 1), now);
+    const idle = plan.abort === undefined && plan.enqueue === 0 && plan.enqueueJoined === 0;
+    return { due: !idle || job.retryAfter !== undefined, nextAt: plan.nextAt };
+  });
+  return look.due ? await carryOn(deps, jobId) : look.nextAt;
 }
 
 const leaseName = (jobId: string) => `rollout/${jobId}`;
@@ -111,7 +88,7 @@ async function planned(
 }
 
 /** Plans again inside the transaction that does it. Returns when to look at the job again. */
-async function carryOn({ storage, clock, bus, log, holder }: RolloutDeps, jobId: string): Promise<number | undefined> {
+async function carryOn({ storage, clock, bus, log, holder }: JobTaskDeps, jobId: string): Promise<number | undefined> {
   const { things, nextAt, ended } = await storage.write(async (tx) => {
     const job = await runningJob(tx, jobId);
     if (job === undefined) return { things: [], nextAt: undefined };

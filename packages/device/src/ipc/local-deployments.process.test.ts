@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '@greensward/kit';
 import { seededChance } from '@greensward/testkit/chance';
 import { startDevice, swardBin } from '@greensward/testkit/cloud';
@@ -454,7 +455,8 @@ describe('a device of its own for each test', () => {
         taken.push(stdout.trim());
         last = version;
       }
-      await new Promise((resolve) => setTimeout(resolve, chance.integer(1200)));
+      // A moment by chance, and not a wait for anything: the kill is to come anywhere.
+      await sleep(chance.integer(1200));
       await device.kill();
       device = startDevice(root);
       await reachable();

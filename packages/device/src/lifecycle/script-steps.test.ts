@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { spec } from './lifecycle-bench.ts';
 import { giveFiles } from './script-steps.ts';
 
-const app = spec('App', { Run: 'serve' }, { user: 'one', workPath: '/work/App', artifactPaths: ['/a/App', '/u/App'] });
+const app = spec('App', { Run: 'serve' }, { user: 'one', workPath: '/w/App', artifactPaths: ['/a/App', '/u/App'] });
 
 /** Which folders are given to the user, and how far, when these are there. */
 async function given(there: readonly string[], refuses: readonly string[] = []): Promise<readonly string[]> {
@@ -20,11 +20,11 @@ async function given(there: readonly string[], refuses: readonly string[] = []):
 }
 
 test('case 53: of the folders of a component only those that are there are given to its user', async () => {
-  expect(await given(['/work/App', '/u/App'])).toEqual(['/work/App one all', '/u/App one contents']);
+  expect(await given(['/w/App', '/u/App'])).toEqual(['/w/App one all', '/u/App one contents']);
   expect(await given(['/a/App'])).toEqual(['/a/App one contents']);
   expect(await given([])).toEqual([]);
 });
 
 test('one that cannot be given keeps neither the others nor the step', async () => {
-  expect(await given(['/work/App', '/a/App'], ['/work/App'])).toEqual(['/a/App one contents']);
+  expect(await given(['/w/App', '/a/App'], ['/w/App'])).toEqual(['/a/App one contents']);
 });

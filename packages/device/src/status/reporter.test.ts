@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { type Cancel, Fault, type JsonObject, silentLog, type Timers } from '@greensward/kit';
+import { Fault, type JsonObject, silentLog } from '@greensward/kit';
+import { HandTimers } from '@greensward/testkit/hand-timers';
 import { temporaryFolder } from '@greensward/testkit/temporary-folder';
 import { describe, expect, test } from 'vitest';
 import type { ComponentStatus } from '../lifecycle/lifecycle.ts';
@@ -7,41 +8,6 @@ import { type DeviceStore, openDeviceStore } from '../store/device-store.ts';
 import type { DeploymentOutcome, SetEntry } from '../store/records.ts';
 import type { StatusReport } from '../uplink/uplink.ts';
 import { StatusReporter } from './reporter.ts';
-
-/** Time that passes by hand. */
-class HandTimers implements Timers {
-  now = 0;
-  private tasks: { readonly at: number; readonly task: () => void }[] = [];
-
-  after(ms: number, task: () => void): Cancel {
-    const entry = { at: this.now + ms, task };
-    this.tasks.push(entry);
-    return () => {
-      this.tasks = this.tasks.filter((one) => one !== entry);
-    };
-  }
-
-  monotonic(): number {
-    return this.now;
-  }
-
-  async pass(ms: number): Promise<void> {
-    const end = this.now + ms;
-    for (;;) {
-      const due = this.tasks.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
-      if (due === undefined) break;
-      this.tasks = this.tasks.filter((one) => one !== due);
-      this.now = due.at;
-      due.task();
-      await quiet();
-    }
-    this.now = end;
-  }
-}
-
-async function quiet(): Promise<void> {
-  for (let turn = 0; turn < 100; turn++) await Promise.resolve();
-}
 
 const offline = () => new Fault('MQTT_CONNECTION_FAILED', 'offline', { retryable: true });
 
@@ -103,7 +69,7 @@ class Bench {
       },
       deploying: () => this.deploying,
       cadenceMs: () => 86_400_000,
-      clock: { now: () => 1_000_000 + this.timers.now },
+      clock: { now: () => 1_000_000 + this.timers.monotonic() },
       timers: this.timers,
       chance: () => 0.5,
       log: silentLog,
@@ -114,19 +80,19 @@ class Bench {
   async connect(): Promise<void> {
     this.online = true;
     this.onConnection(true);
-    await quiet();
+    await this.timers.pass(0);
   }
 
   async drop(): Promise<void> {
     this.online = false;
     this.onConnection(false);
-    await quiet();
+    await this.timers.pass(0);
   }
 
   async owe(...outcomes: readonly DeploymentOutcome[]): Promise<void> {
     for (const outcome of outcomes) this.store.owe(outcome);
     this.reporter.deliver();
-    await quiet();
+    await this.timers.pass(0);
   }
 
   deliver(): void {
@@ -138,7 +104,7 @@ class Bench {
     const full = reason === undefined ? status : { ...status, reason };
     this.states = [...this.states.filter((one) => one.name !== name), full];
     this.onChange(full);
-    await quiet();
+    await this.timers.pass(0);
   }
 
   /** What was told since the last time this was asked. */
@@ -193,7 +159,7 @@ describe('deployment statuses', () => {
     expect(bench.news()).toEqual(['job a SUCCEEDED']);
     await bench.owe(job('b', 'SUCCEEDED'));
     for (let i = 0; i < 50; i++) bench.deliver();
-    await quiet();
+    await bench.timers.pass(0);
     expect(bench.news()).toEqual([]);
     await bench.timers.pass(10 * 60_000);
     const tries = bench.news();
@@ -247,7 +213,7 @@ describe('deployment statuses', () => {
       for (let turn = 0; turn < turns; turn++) await Promise.resolve();
       bench.store.owe(job('b', 'IN_PROGRESS'));
       bench.deliver();
-      await quiet();
+      await bench.timers.pass(0);
       expect(bench.news(), `after ${turns} turns`).toEqual(['job a IN_PROGRESS', 'job b IN_PROGRESS']);
     }
   });
